@@ -1,0 +1,1 @@
+//! A multi-region Playmark on one machine.

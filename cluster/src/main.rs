@@ -1,0 +1,2 @@
+//! Playmark.
+fn main() {}

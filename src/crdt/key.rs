@@ -1,0 +1,126 @@
+//! Where a register stands: (profile, content, slot).
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::crdt::IdError;
+
+/// Room for an account id and a profile id side by side, each a UUID or a mail address.
+pub const PROFILE_BYTES_MAX: usize = 128;
+/// Room for a path-like content id; longer ones are hashed by whoever has them.
+pub const CONTENT_BYTES_MAX: usize = 256;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes a text as an id.
+            ///
+            /// # Errors
+            /// An empty text, one that is too long, and one with control characters name nothing.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                let fits = (1..=$max).contains(&text.len());
+                if fits && !text.chars().any(char::is_control) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(IdError::NotAnId { what: $what, max: $max })
+                }
+            }
+
+            /// Lends the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0.as_ref().into()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+id! {
+    /// Who watches: a viewer inside an account. 1 to 128 bytes without control characters.
+    ProfileId, "a profile", PROFILE_BYTES_MAX
+}
+
+id! {
+    /// What is watched: a film, an episode, a recording, a book. 1 to 256 bytes without control characters.
+    ContentId, "a content", CONTENT_BYTES_MAX
+}
+
+/// One viewer's one content: the unit that is read, pruned and answered together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct TitleId {
+    /// Who watches.
+    pub profile: ProfileId,
+    /// What is watched.
+    pub content: ContentId,
+}
+
+/// One place inside a title. Here it is a kind and sixteen bytes; `playback` gives both their meaning.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Slot {
+    /// The kind's number; a number once given is never given again.
+    pub kind: u8,
+    /// Which one of the kind: a session's id, or zeros where a title has only one.
+    #[serde(with = "serde_bytes")]
+    pub id: [u8; 16],
+}
+
+/// Names a register.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Key {
+    /// Whose place in what.
+    pub title: TitleId,
+    /// Which of the title's registers.
+    pub slot: Slot,
+}
+
+impl TitleId {
+    /// Makes a title from texts.
+    ///
+    /// # Errors
+    /// Either of them may not be an id.
+    pub fn parse(profile: &str, content: &str) -> Result<Self, IdError> {
+        Ok(Self { profile: ProfileId::parse(profile)?, content: ContentId::parse(content)? })
+    }
+
+    /// Names one of the title's registers.
+    pub fn key(&self, slot: Slot) -> Key {
+        Key { title: self.clone(), slot }
+    }
+}
+
+impl fmt::Display for TitleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.profile, self.content)
+    }
+}
