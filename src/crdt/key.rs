@@ -104,6 +104,13 @@ pub struct Key {
     pub slot: Slot,
 }
 
+impl Slot {
+    /// The least slot of a title.
+    pub const FIRST: Self = Self { kind: 0, id: [0; 16] };
+    /// The greatest slot of a title.
+    pub const LAST: Self = Self { kind: u8::MAX, id: [u8::MAX; 16] };
+}
+
 impl TitleId {
     /// Makes a title from texts.
     ///

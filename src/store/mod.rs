@@ -13,13 +13,16 @@
 pub mod contract;
 mod memory;
 
-pub use memory::MemoryStore;
+pub use memory::{FailedCommit, MemoryStore, UNSYNCED_BATCHES_MAX};
 
 use std::collections::BTreeMap;
 
 use crate::crdt::{Key, Origin, Register, Slot, Span, Timestamp, TitleId, VersionVector};
 
 /// What is read from a store's committed state.
+///
+/// A register that fails its check is rot: to every reader it is absent, so that it is never merged,
+/// served or fed, and what a peer holds in its place can come in.
 pub trait Read {
     /// The register that stands under `key`.
     fn register(&self, key: &Key) -> Result<Option<Register>, StoreError>;
@@ -35,6 +38,28 @@ pub trait Read {
 
     /// A note: a small named value that its writer understands.
     fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+impl<R: Read + ?Sized> Read for &R {
+    fn register(&self, key: &Key) -> Result<Option<Register>, StoreError> {
+        (**self).register(key)
+    }
+
+    fn title(&self, title: &TitleId) -> Result<Vec<(Slot, Register)>, StoreError> {
+        (**self).title(title)
+    }
+
+    fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {
+        (**self).changes(span, limit)
+    }
+
+    fn vector(&self) -> Result<VersionVector, StoreError> {
+        (**self).vector()
+    }
+
+    fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).note(name)
+    }
 }
 
 /// What a replica writes to; it has one owner.
