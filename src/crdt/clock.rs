@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// One minute is far beyond what time synchronisation leaves, and small enough that a wrong peer cannot
 /// put our versions into another day. Data beyond it is merged all the same; only the clock stays.
-pub const DRIFT_BOUND: Duration = Duration::from_secs(60);
+pub const DRIFT_BOUND: Duration = Duration::from_mins(1);
 
 /// A moment of system time: whole milliseconds since the Unix epoch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
@@ -96,6 +96,7 @@ impl Timestamp {
     }
 
     /// The logical part.
+    #[expect(clippy::cast_possible_truncation, reason = "the mask leaves sixteen bits")]
     pub const fn logical(self) -> u16 {
         (self.0 & LOGICAL_MAX as u64) as u16
     }
@@ -133,6 +134,9 @@ pub struct HybridClock {
 
 impl HybridClock {
     /// Starts a clock whose every timestamp is above `floor`, the greatest that an earlier life gave.
+    ///
+    /// # Panics
+    /// Never: a manual clock reads a number, which cannot fail.
     pub fn above(floor: Timestamp) -> Self {
         let inner = Clock::manual(0).expect("a manual clock reads a number, which cannot fail");
         let mut clock = Self { inner, last: Timestamp::ZERO };
@@ -146,6 +150,9 @@ impl HybridClock {
     }
 
     /// Gives the next timestamp: the paper's rule for a local event or a send.
+    ///
+    /// # Panics
+    /// Never: a manual clock reads a number, which cannot fail.
     pub fn tick(&mut self, wall: WallTime) -> Timestamp {
         self.inner.set_time(wall.0.min(MS_MAX));
         let given = self.inner.now().expect("a manual clock reads a number, which cannot fail");
