@@ -1,0 +1,212 @@
+//! The feeding side of a subscription: cursors into the change index.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    crdt::{Dot, Key, Origin, Register, Slot, Span, Timestamp, VersionVector},
+    replica::{Delta, Item, Monotonic, Part, Subscribe},
+    store::{Read, StoreError},
+    zoo::{Bug, planted},
+};
+
+/// What a part carries at most, before compression: a frame less its envelope and one greatest item.
+///
+/// It is reached before the greatest item (a title of 272 registers, about 45 KiB with values of usual
+/// length) is added, never after.
+pub const PART_BYTES_MAX: usize = 16 * 1024;
+
+/// How many parts may be on their way to a subscriber: 2 MiB at a frame's greatest, a path of 80 Mbit/s
+/// and 200 ms filled. A subscriber that does not answer costs no more than this.
+pub const WINDOW_PARTS: u64 = 32;
+
+/// How many index entries one part reads at most, so that a turn stays short.
+const ENTRIES_MAX: usize = 512;
+
+/// What an item costs beside its texts and values: positions, stamps, dots and their framing.
+const REGISTER_OVERHEAD_BYTES: usize = 104;
+
+/// One peer's subscription, as its feeder sees it.
+#[derive(Debug)]
+pub(super) struct Feed {
+    subscription: u64,
+    sent: u64,
+    acked: u64,
+    cursors: BTreeMap<Origin, Cursor>,
+    /// Whose turn it is, so that one busy origin does not starve the others.
+    next: Origin,
+    /// When the linger ends that gathers small commits into one part.
+    pub(super) due: Option<Monotonic>,
+}
+
+/// Where a feed stands in one origin's part of the index.
+#[derive(Debug)]
+struct Cursor {
+    /// Where the span in progress began: the last `upto` that was sent.
+    after: Timestamp,
+    /// The last position answered.
+    answered: Timestamp,
+    /// Only read by a planted bug.
+    fixed_upto: Option<Timestamp>,
+}
+
+/// A part, and the entries that its making found overwritten.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub(super) part: Part,
+    pub(super) stale: Vec<Dot>,
+}
+
+impl Feed {
+    pub(super) fn open(subscribe: Subscribe, now: Monotonic) -> Self {
+        let cursor = |after| Cursor { after, answered: after, fixed_upto: None };
+        let cursors = subscribe.after.into_iter().map(|(origin, after)| (origin, cursor(after))).collect();
+        let next = Origin::default();
+        Self { subscription: subscribe.subscription, sent: 0, acked: 0, cursors, next, due: Some(now) }
+    }
+
+    pub(super) fn subscription(&self) -> u64 {
+        self.subscription
+    }
+
+    pub(super) fn acknowledge(&mut self, parts: u64) {
+        self.acked = self.acked.max(parts.min(self.sent));
+    }
+
+    /// Parts on their way.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.sent - self.acked
+    }
+
+    /// Says whether there is something to send and room for it.
+    pub(super) fn wants(&self, vector: &VersionVector) -> bool {
+        self.has_room() && self.next_origin(vector).is_some()
+    }
+
+    fn has_room(&self) -> bool {
+        self.in_flight() < WINDOW_PARTS || planted(Bug::WindowIgnored)
+    }
+
+    fn next_origin(&self, vector: &VersionVector) -> Option<Origin> {
+        let behind =
+            |(&origin, cursor): (&Origin, &Cursor)| (vector.upto(origin) > cursor.after).then_some(origin);
+        let from_here = self.cursors.range(self.next..).find_map(behind);
+        from_here.or_else(|| self.cursors.iter().find_map(behind))
+    }
+
+    /// Builds the next part from committed state.
+    pub(super) fn build<S: Read>(
+        &mut self,
+        store: &S,
+        vector: &VersionVector,
+    ) -> Result<Option<Built>, StoreError> {
+        if !self.has_room() {
+            return Ok(None);
+        }
+        let Some(origin) = self.next_origin(vector) else {
+            return Ok(None);
+        };
+        let cursor = self.cursors.get_mut(&origin).expect("the next origin has a cursor");
+        let stretch = cursor.read(store, origin, vector)?;
+        let delta = Delta { origin, after: cursor.after, upto: stretch.upto, items: stretch.items };
+        if let Some(upto) = stretch.upto {
+            (cursor.after, cursor.answered, cursor.fixed_upto) = (upto, upto, None);
+            self.next = Origin::from_random(u128::from_be_bytes(*origin.as_bytes()).wrapping_add(1));
+        }
+        let part = Part { subscription: self.subscription, number: self.sent, delta };
+        self.sent += 1;
+        Ok(Some(Built { part, stale: stretch.stale }))
+    }
+}
+
+struct Stretch {
+    items: Vec<Item>,
+    /// The end of the span, if this stretch reaches it.
+    upto: Option<Timestamp>,
+    stale: Vec<Dot>,
+}
+
+impl Cursor {
+    /// Answers entries until the part is full or the vector reached.
+    ///
+    /// The end of the span is the vector as it is at this reading. With the vector of an earlier reading,
+    /// an entry that has moved beyond it in between would be in neither span.
+    fn read<S: Read>(
+        &mut self,
+        store: &S,
+        origin: Origin,
+        vector: &VersionVector,
+    ) -> Result<Stretch, StoreError> {
+        let upto = self.end_of_span(vector.upto(origin));
+        let entries = store.changes(Span { origin, after: self.answered, upto }, ENTRIES_MAX)?;
+        let mut whole = entries.len() < ENTRIES_MAX;
+        let mut stretch = Stretch { items: Vec::new(), upto: None, stale: Vec::new() };
+        let mut told = BTreeSet::new();
+        let mut bytes = 0;
+        for (position, key) in entries {
+            if bytes >= PART_BYTES_MAX {
+                whole = false;
+                break;
+            }
+            match stands_for(store, origin, position, &key, upto)? {
+                Answer::Later => stretch.stale.push(Dot { origin, version: position }),
+                Answer::Skipped => {}
+                Answer::Register(register) => {
+                    bytes += size(&key, std::slice::from_ref(&register));
+                    stretch.items.push(Item { position, key, stands: vec![register] });
+                }
+                Answer::Title(kept) => {
+                    let stands = if told.insert(key.title.clone()) { kept } else { Vec::new() };
+                    bytes += size(&key, &stands);
+                    stretch.items.push(Item { position, key, stands });
+                }
+            }
+            self.answered = position;
+        }
+        stretch.upto = whole.then_some(upto);
+        Ok(stretch)
+    }
+
+    fn end_of_span(&mut self, upto: Timestamp) -> Timestamp {
+        if planted(Bug::UptoFixedAtStart) { *self.fixed_upto.get_or_insert(upto) } else { upto }
+    }
+}
+
+/// What stands in the place of an entry.
+enum Answer {
+    /// A later entry of the same origin and key is inside the same span and answers for both.
+    Later,
+    /// Only a planted bug says so.
+    Skipped,
+    Register((Slot, Register)),
+    /// The register was pruned: what its title kept.
+    Title(Vec<(Slot, Register)>),
+}
+
+fn stands_for<S: Read>(
+    store: &S,
+    origin: Origin,
+    position: Timestamp,
+    key: &Key,
+    upto: Timestamp,
+) -> Result<Answer, StoreError> {
+    let Some(register) = store.register(key)? else {
+        if planted(Bug::PrunedSkipped) {
+            return Ok(Answer::Skipped);
+        }
+        return store.title(&key.title).map(Answer::Title);
+    };
+    let Dot { origin: by, version } = register.dot;
+    if by == origin && position < version && version <= upto {
+        return Ok(Answer::Later);
+    }
+    if by != origin && planted(Bug::OverwrittenSkipped) {
+        return Ok(Answer::Skipped);
+    }
+    Ok(Answer::Register((key.slot, register)))
+}
+
+fn size(key: &Key, stands: &[(Slot, Register)]) -> usize {
+    let texts = key.title.profile.as_str().len() + key.title.content.as_str().len() + 40;
+    let registers = stands.iter().map(|(_, it)| REGISTER_OVERHEAD_BYTES + it.value.len());
+    texts + registers.sum::<usize>()
+}

@@ -1,0 +1,174 @@
+//! What replicas say to each other.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::crdt::{
+    ContentId, Dot, Key, Origin, ProfileId, Register, Slot, Stamp, Timestamp, TitleId, VersionVector,
+    WallTime,
+};
+
+/// One message between two replicas.
+///
+/// ```text
+/// kind  message
+///    1  Status      what I hold, so that others see what they lack
+///    2  Subscribe   feed me these origins from here on
+///    3  Part        a stretch of one origin's writes, whole or in part
+///    4  Ack         what has been merged and what would survive a power cut here
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Message {
+    /// See [`Status`].
+    Status(Status),
+    /// See [`Subscribe`].
+    Subscribe(Subscribe),
+    /// See [`Part`].
+    Part(Part),
+    /// See [`Ack`].
+    Ack(Ack),
+}
+
+/// What a replica holds; sent when a peer comes up and every [`STATUS_INTERVAL`](super::plan::STATUS_INTERVAL).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The sender's present life.
+    #[serde(rename = "1")]
+    pub origin: Origin,
+    /// The sender's committed vector.
+    #[serde(rename = "2")]
+    pub vector: VersionVector,
+    /// The sender's system time, for operators to see; nothing is decided by it.
+    #[serde(rename = "3")]
+    pub wall: WallTime,
+}
+
+/// Asks a peer for the writes of some origins after given positions, and for all that follow.
+///
+/// It replaces every earlier subscription of its sender.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Subscribe {
+    /// Names the subscription; rises with each one of a sender.
+    #[serde(rename = "1")]
+    pub subscription: u64,
+    /// Which origins, each from the subscriber's vector on; never from a cursor.
+    #[serde(rename = "2")]
+    pub after: BTreeMap<Origin, Timestamp>,
+}
+
+/// One piece of what a subscription asked for, at most [`PART_BYTES_MAX`](super::PART_BYTES_MAX) of registers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Part {
+    /// Which subscription.
+    #[serde(rename = "1")]
+    pub subscription: u64,
+    /// Counts the subscription's parts from zero, so that a lost one is seen.
+    #[serde(rename = "2")]
+    pub number: u64,
+    /// What it carries.
+    #[serde(rename = "3")]
+    pub delta: Delta,
+}
+
+/// A stretch of one origin's writes and what stands in their places.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Delta {
+    /// Whose writes.
+    #[serde(rename = "1")]
+    pub origin: Origin,
+    /// Where the span begins that this stretch belongs to.
+    #[serde(rename = "2")]
+    pub after: Timestamp,
+    /// Where the span ends, on its last part only: then, and only then, the vector may move there.
+    #[serde(rename = "3")]
+    pub upto: Option<Timestamp>,
+    /// The answers, in the order of positions.
+    #[serde(rename = "4", with = "packed")]
+    pub items: Vec<Item>,
+}
+
+/// The answer to one entry of the change index.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Item {
+    /// The position in the delta's origin that it answers for; to be logged by the receiver in any case.
+    pub position: Timestamp,
+    /// The place that was written at that position.
+    pub key: Key,
+    /// What stands there: the register, or, where it was pruned, those that the title kept. Empty where
+    /// an earlier item of the same part has already told what the title kept.
+    pub stands: Vec<(Slot, Register)>,
+}
+
+/// Tells a feeder what has been committed, and what would survive a power cut.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ack {
+    /// Which subscription.
+    #[serde(rename = "1")]
+    pub subscription: u64,
+    /// How many of its parts have been committed.
+    #[serde(rename = "2")]
+    pub parts: u64,
+    /// The subscriber's vector as of its last sync.
+    #[serde(rename = "3")]
+    pub synced: VersionVector,
+}
+
+mod packed {
+    //! Items without names: there are hundreds in a part, and their shape belongs to the wire version.
+    //!
+    //! ```text
+    //! item     = [position, profile, content, slot kind, slot id, [standing…]]
+    //! standing = [slot kind, slot id, time, counter, writer, origin, version, value, check]
+    //! ```
+
+    use serde::{Deserialize, Deserializer, Serializer, ser::SerializeSeq};
+    use serde_bytes::{ByteArray, ByteBuf, Bytes};
+
+    use super::{
+        ContentId, Dot, Item, Key, Origin, ProfileId, Register, Slot, Stamp, Timestamp, TitleId, WallTime,
+    };
+
+    type Id = ByteArray<16>;
+    type Standing<Value> = (u8, Id, WallTime, u32, Id, Origin, Timestamp, Value, u64);
+    type Packed<Text, Value> = (Timestamp, Text, Text, u8, Id, Vec<Standing<Value>>);
+
+    pub(super) fn serialize<S: Serializer>(items: &[Item], to: S) -> Result<S::Ok, S::Error> {
+        let mut seq = to.serialize_seq(Some(items.len()))?;
+        for item in items {
+            let Key { title, slot } = &item.key;
+            let stands = item.stands.iter().map(pack).collect::<Vec<_>>();
+            let (profile, content) = (title.profile.as_str(), title.content.as_str());
+            let packed: Packed<_, _> = (item.position, profile, content, slot.kind, Id::new(slot.id), stands);
+            seq.serialize_element(&packed)?;
+        }
+        seq.end()
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Item>, D::Error> {
+        let packed = Vec::<Packed<String, ByteBuf>>::deserialize(from)?;
+        packed.into_iter().map(unpack_item).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+    }
+
+    fn pack((slot, register): &(Slot, Register)) -> Standing<&Bytes> {
+        let Stamp { time, counter, writer } = register.stamp;
+        let Dot { origin, version } = register.dot;
+        let value = Bytes::new(&register.value);
+        (slot.kind, Id::new(slot.id), time, counter, Id::new(writer), origin, version, value, register.check)
+    }
+
+    fn unpack_item(packed: Packed<String, ByteBuf>) -> Result<Item, crate::crdt::IdError> {
+        let (position, profile, content, kind, id, stands) = packed;
+        let title =
+            TitleId { profile: ProfileId::try_from(profile)?, content: ContentId::try_from(content)? };
+        let key = title.key(Slot { kind, id: id.into_array() });
+        Ok(Item { position, key, stands: stands.into_iter().map(unpack).collect() })
+    }
+
+    fn unpack(packed: Standing<ByteBuf>) -> (Slot, Register) {
+        let (kind, id, time, counter, writer, origin, version, value, check) = packed;
+        let stamp = Stamp { time, counter, writer: writer.into_array() };
+        let value = value.into_vec().into();
+        (Slot { kind, id: id.into_array() }, Register { stamp, dot: Dot { origin, version }, value, check })
+    }
+}

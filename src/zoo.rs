@@ -1,0 +1,111 @@
+//! The bug zoo: known mistakes that can be planted, so that the simulator proves it would find them.
+//!
+//! Without the feature `zoo` every question is answered with a constant *no* and costs nothing. With it
+//! the answer is per thread, and *no* until a test plants something.
+
+/// A mistake that somebody has made, here or elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Bug {
+    /// A part that does not join on is taken all the same, and the vector moves.
+    VectorPastGap,
+    /// The vector moves with the first part of a span.
+    VectorWithFirstPart,
+    /// Foreign versions do not move the clock.
+    ClockNotMerged,
+    /// A new life starts its clock from the wall alone.
+    FloorNotKept,
+    /// Equal stamps with different values keep whichever came first.
+    TiesByArrival,
+    /// What is staged is sent before it is committed.
+    SentBeforeCommit,
+    /// An entry whose register belongs to another origin is skipped.
+    OverwrittenSkipped,
+    /// An entry whose register was pruned is skipped.
+    PrunedSkipped,
+    /// Nobody feeds origins whose life is over, so a lost tail is never learnt again.
+    OldOriginsNotFed,
+    /// A position is logged only where the merge changed something.
+    OnlyChangesLogged,
+    /// The end of a span is the feeder's vector at its first part.
+    UptoFixedAtStart,
+    /// A new subscription starts from the last position merged, not from the vector.
+    CursorAtAnotherFeeder,
+    /// An overwritten entry goes although its successor is above the vector.
+    EntryDroppedAboveVector,
+    /// An entry goes because another origin has overwritten its register.
+    ForeignEntryDropped,
+    /// Writing goes on under the same origin after a failed commit.
+    GoesOnAfterFailedCommit,
+    /// A register is merged without a look at its check.
+    RotMerged,
+    /// An acknowledgement claims as synced what is only committed.
+    UnsyncedClaimed,
+    /// A relay writes values anew and strips what it does not know.
+    UnknownStripped,
+    /// A replica stamps heartbeats with its own clock where they are older.
+    StampClampedToNow,
+    /// Players send queued samples under their newest token.
+    NewestTokenOnOldSamples,
+    /// The node answers before it has committed.
+    AcknowledgedBeforeCommit,
+    /// More parts are sent than the window allows.
+    WindowIgnored,
+}
+
+impl Bug {
+    /// Every planted bug, so that none is forgotten.
+    pub const ALL: [Self; 22] = [
+        Self::VectorPastGap,
+        Self::VectorWithFirstPart,
+        Self::ClockNotMerged,
+        Self::FloorNotKept,
+        Self::TiesByArrival,
+        Self::SentBeforeCommit,
+        Self::OverwrittenSkipped,
+        Self::PrunedSkipped,
+        Self::OldOriginsNotFed,
+        Self::OnlyChangesLogged,
+        Self::UptoFixedAtStart,
+        Self::CursorAtAnotherFeeder,
+        Self::EntryDroppedAboveVector,
+        Self::ForeignEntryDropped,
+        Self::GoesOnAfterFailedCommit,
+        Self::RotMerged,
+        Self::UnsyncedClaimed,
+        Self::UnknownStripped,
+        Self::StampClampedToNow,
+        Self::NewestTokenOnOldSamples,
+        Self::AcknowledgedBeforeCommit,
+        Self::WindowIgnored,
+    ];
+}
+
+#[cfg(feature = "zoo")]
+mod planted {
+    use std::cell::Cell;
+
+    use super::Bug;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+    }
+
+    /// Plants a bug in this thread, or (`None`) removes what was planted.
+    pub fn plant(bug: Option<Bug>) {
+        PLANTED.set(bug);
+    }
+
+    /// Says whether a bug is planted in this thread.
+    pub fn planted(bug: Bug) -> bool {
+        PLANTED.get() == Some(bug)
+    }
+}
+
+#[cfg(feature = "zoo")]
+pub use planted::{plant, planted};
+
+/// Says that no bug is planted, since this build has no zoo.
+#[cfg(not(feature = "zoo"))]
+pub const fn planted(_: Bug) -> bool {
+    false
+}
