@@ -3,9 +3,10 @@
 //! Players report positions as often as once a second; later any device, in any region, asks where to
 //! go on. Any node takes any write, replicas feed each other over QUIC, and all of them converge
 //! whatever the order or loss. The rooms of the house, from what is true to what players see:
-//! [`crdt`] → `playback` → [`store`] → [`replica`] → `transport` → `node` → `http`.
+//! [`crdt`] → [`playback`] → [`store`] → [`replica`] → `transport` → `node` → `http`.
 
 pub mod crdt;
+pub mod playback;
 pub mod replica;
 pub mod store;
 pub mod zoo;

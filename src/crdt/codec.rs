@@ -19,6 +19,18 @@ pub fn encode<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
     bytes
 }
 
+/// Encodes a value as a map with the names of its fields, which a later build may add to.
+///
+/// [`decode`] reads both forms, and passes over names that it does not know.
+///
+/// # Panics
+/// As for [`encode`]: never.
+pub fn encode_named<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
+    let mut bytes = vec![version];
+    rmp_serde::encode::write_named(&mut bytes, value).expect("a vector takes every byte it is given");
+    bytes
+}
+
 /// Decodes a value of a known format version.
 ///
 /// Never panics, and never allocates more than a small multiple of the input: lengths written in the

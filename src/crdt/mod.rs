@@ -20,7 +20,7 @@ mod register;
 mod version;
 
 pub use clock::{ClockError, DRIFT_BOUND, HybridClock, Timestamp, WallTime};
-pub use codec::{DecodeError, decode, encode};
+pub use codec::{DecodeError, decode, encode, encode_named};
 pub use id::{IdError, Origin, Region, ReplicaId};
 pub use key::{CONTENT_BYTES_MAX, ContentId, Key, PROFILE_BYTES_MAX, ProfileId, Slot, TitleId};
 pub use register::{Dot, Merged, Register, Stamp, VALUE_BYTES_MAX};

@@ -201,6 +201,15 @@ fn replace<K: Ord, V>(places: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::contract;
+
+    #[test]
+    fn it_keeps_the_contract() {
+        contract::check(MemoryStore::default);
+        for seed in 0..8 {
+            contract::check_model(MemoryStore::default(), seed, |store| store);
+        }
+    }
 
     fn note(text: &str) -> Batch {
         let mut batch = Batch::default();

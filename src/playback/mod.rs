@@ -1,0 +1,20 @@
+//! What a viewer means: from a player's heartbeat to a register, and from registers to a resume point.
+//!
+//! The problem: positions arrive late, twice and in any order, from players whose clocks are wrong, at
+//! nodes that are cut off from each other; and the answer must be the place where the viewer last *was*.
+//! The mechanism: a heartbeat is turned, once, into a key, a stamp and a value that are functions of
+//! the request and its signed token alone, so that any node, any retry and any order give the same
+//! register. Reading is a function of the registers of a title. What was refused: the last arrival, the
+//! furthest position, the device's own wall clock; each of them loses a viewer's place.
+//!
+//! The rules are stated, with worked examples, in `docs/SEMANTICS.md`; "R5" in a comment is its rule 5.
+
+mod event;
+mod retain;
+mod sample;
+pub mod slot;
+
+pub use event::{Event, Promise};
+pub use retain::{greatest_fence, retain, retain_title};
+pub use sample::{DEVICE_CHARS_MAX, Device, Sample, TimeQuality, Watched};
+pub use slot::SessionId;
