@@ -69,11 +69,11 @@ impl Event {
         }
     }
 
-    /// Whether the playhead moves, or the viewer has just moved it.
-    pub const fn is_movement(self) -> bool {
+    /// Whether the playhead stands still when such a report is made, for seconds or for hours.
+    pub const fn is_still(self) -> bool {
         match self {
-            Self::Playing | Self::Seeked | Self::Ended | Self::Restarted => true,
-            Self::Paused | Self::Stopped | Self::Failed => false,
+            Self::Paused | Self::Stopped | Self::Ended | Self::Failed => true,
+            Self::Playing | Self::Seeked | Self::Restarted => false,
         }
     }
 }

@@ -9,12 +9,31 @@
 //!
 //! The rules are stated, with worked examples, in `docs/SEMANTICS.md`; "R5" in a comment is its rule 5.
 
+mod accept;
+mod answer;
 mod event;
+mod heartbeat;
+mod moment;
+mod policy;
+mod request;
+mod resume;
 mod retain;
 mod sample;
+mod session;
 pub mod slot;
+mod token;
 
+pub use accept::{
+    Accepted, Known, NO_PLACE_MS, Nothing, Outcome, Refused, STILL_MS, Sender, WILD_MS, Write, accept,
+};
+pub use answer::{Answer, answer};
 pub use event::{Event, Promise};
+pub use heartbeat::{Heartbeat, HeartbeatError, RATE_MAX, SPAN_MS_MAX};
+pub use policy::{ENGAGED, MAX_OFFLINE_AGE, Policy, PolicyError};
+pub use request::{OutOfOrder, settle};
+pub use resume::{Alternative, Place, ResumePoint, is_watched, resume};
 pub use retain::{greatest_fence, retain, retain_title};
 pub use sample::{DEVICE_CHARS_MAX, Device, Sample, TimeQuality, Watched};
+pub use session::{AHEAD_MS, ANEW_MS, BEHIND_MS, Claims, Renewal, Rights, Shown};
 pub use slot::SessionId;
+pub use token::{SECRET_BYTES_MIN, SecretTooShort, TOKEN_CHARS_MAX, TokenError, TokenKeys};

@@ -245,15 +245,15 @@ pub(super) mod short_stamp {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::crdt::VALUE_BYTES_MAX;
 
-    fn plain() -> Sample {
+    pub(in crate::playback) fn playing(position_ms: u64) -> Sample {
         Sample {
             seq: 7,
             elapsed_ms: Some(70_000),
-            position_ms: 1_200_000,
+            position_ms,
             duration_ms: None,
             credits_ms: None,
             event: Event::Playing,
@@ -298,17 +298,17 @@ mod tests {
     #[test]
     fn the_bytes_of_a_sample_are_those_on_disk() {
         let golden = b"\x01\x85\xa1n\x07\xa1t\xce\x00\x01\x11\x70\xa1p\xce\x00\x12\x4f\x80\xa1e\x00\xa1q\x00";
-        assert_eq!(plain().encode().as_ref(), golden);
-        assert_eq!(Sample::decode(golden), Ok(plain()));
+        assert_eq!(playing(1_200_000).encode().as_ref(), golden);
+        assert_eq!(Sample::decode(golden), Ok(playing(1_200_000)));
         assert_eq!(Watched(true).encode().as_ref(), b"\x01\xc3");
     }
 
     #[test]
     fn keys_of_a_later_build_are_passed_over() {
-        let mut value = plain().encode().to_vec();
+        let mut value = playing(1_200_000).encode().to_vec();
         value[1] += 1;
         value.extend_from_slice(b"\xa4late\x93\x01\x02\x03");
-        assert_eq!(Sample::decode(&value), Ok(plain()));
+        assert_eq!(Sample::decode(&value), Ok(playing(1_200_000)));
     }
 
     #[test]
