@@ -7,13 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Ack, Delta, Message, Monotonic, Now, Part, PeerMisbehaved, PeerView, Status, Subscribe,
-    feed::Feed,
-    intake::{Intake, Verdict},
-    plan::{Plan, STATUS_INTERVAL},
-    stage::Stage,
-};
+use super::{Message, Monotonic, Now, PeerView, feed::Feed, intake::Intake, plan::Plan, stage::Stage};
 use crate::{
     crdt::{
         Dot, HybridClock, Key, Merged, Origin, Register, ReplicaId, Slot, Stamp, Timestamp, VALUE_BYTES_MAX,
@@ -80,24 +74,24 @@ pub struct Committed {
 /// [`Replica::poll_transmit`] until it is empty; at last [`Replica::poll_timeout`]. Calls of
 /// [`Replica::handle_timeout`] that come late, early or twice do no harm.
 pub struct Replica<S> {
-    options: Options,
-    store: S,
-    clock: HybridClock,
+    pub(super) options: Options,
+    pub(super) store: S,
+    pub(super) clock: HybridClock,
     // Invariant: equal to the store's vector; what is staged is not in it.
-    vector: VersionVector,
+    pub(super) vector: VersionVector,
     /// The vector as of the last sync, and whether the peers have been told.
-    synced: VersionVector,
-    synced_untold: BTreeSet<ReplicaId>,
-    stage: Stage,
-    peers: BTreeMap<ReplicaId, PeerView>,
-    feeds: BTreeMap<ReplicaId, Feed>,
-    intakes: BTreeMap<ReplicaId, Intake>,
-    plan: Plan,
-    subscriptions: u64,
-    status_due: BTreeSet<ReplicaId>,
-    next_status: Monotonic,
+    pub(super) synced: VersionVector,
+    pub(super) synced_untold: BTreeSet<ReplicaId>,
+    pub(super) stage: Stage,
+    pub(super) peers: BTreeMap<ReplicaId, PeerView>,
+    pub(super) feeds: BTreeMap<ReplicaId, Feed>,
+    pub(super) intakes: BTreeMap<ReplicaId, Intake>,
+    pub(super) plan: Plan,
+    pub(super) subscriptions: u64,
+    pub(super) status_due: BTreeSet<ReplicaId>,
+    pub(super) next_status: Monotonic,
     /// A commit has failed: what the store holds is unknown, and this life is over.
-    broken: bool,
+    pub(super) broken: bool,
 }
 
 impl<S: Store> Replica<S> {
@@ -268,210 +262,6 @@ impl<S: Store> Replica<S> {
             feed.due.get_or_insert(due);
         }
     }
-
-    /// Takes note that a peer can be talked to.
-    pub fn handle_peer_up(&mut self, peer: ReplicaId, origin: Origin, now: Now) {
-        self.handle_peer_down(peer, now);
-        self.peers.insert(peer, PeerView::new(origin));
-        self.status_due.insert(peer);
-        self.replan(now.mono);
-    }
-
-    /// Takes note that a peer cannot be talked to.
-    pub fn handle_peer_down(&mut self, peer: ReplicaId, now: Now) {
-        self.peers.remove(&peer);
-        self.feeds.remove(&peer);
-        self.intakes.remove(&peer);
-        self.status_due.remove(&peer);
-        self.synced_untold.remove(&peer);
-        self.replan(now.mono);
-    }
-
-    /// Takes a message in; what it brings is staged, what it asks for is noted.
-    ///
-    /// # Errors
-    /// A peer that misbehaves is to be cut off; nothing of the message is staged. A store that fails ends
-    /// this life.
-    pub fn handle_message(&mut self, from: ReplicaId, message: Message, now: Now) -> Result<(), HandleError> {
-        if !self.peers.contains_key(&from) {
-            return Ok(());
-        }
-        match message {
-            Message::Status(status) => self.handle_status(from, status, now)?,
-            Message::Subscribe(subscribe) => self.handle_subscribe(from, subscribe, now),
-            Message::Part(part) => self.handle_part(from, &part, now)?,
-            Message::Ack(ack) => self.handle_ack(from, &ack, now),
-        }
-        Ok(())
-    }
-
-    fn handle_status(&mut self, from: ReplicaId, status: Status, now: Now) -> Result<(), PeerMisbehaved> {
-        let (theirs, ours) = (status.vector.upto(self.options.origin), self.vector.upto(self.options.origin));
-        if theirs > ours {
-            return Err(PeerMisbehaved::Forked { peer: from, theirs, ours });
-        }
-        let peer = self.peers.get_mut(&from).expect("messages of absent peers are dropped");
-        peer.origin = status.origin;
-        peer.vector = status.vector;
-        peer.wall = Some(status.wall);
-        self.replan(now.mono);
-        Ok(())
-    }
-
-    fn handle_subscribe(&mut self, from: ReplicaId, subscribe: Subscribe, now: Now) {
-        let stale = self.feeds.get(&from).is_some_and(|feed| feed.subscription() >= subscribe.subscription);
-        if !stale {
-            self.feeds.insert(from, Feed::open(subscribe, now.mono));
-        }
-    }
-
-    fn handle_ack(&mut self, from: ReplicaId, ack: &Ack, now: Now) {
-        if let Some(peer) = self.peers.get_mut(&from) {
-            peer.synced.merge(&ack.synced);
-        }
-        if let Some(feed) = self.feeds.get_mut(&from).filter(|it| it.subscription() == ack.subscription) {
-            feed.acknowledge(ack.parts);
-            if feed.wants(&self.vector) {
-                feed.due.get_or_insert(now.mono);
-            }
-        }
-    }
-
-    fn handle_part(&mut self, from: ReplicaId, part: &Part, now: Now) -> Result<(), HandleError> {
-        let Some(intake) = self.intakes.get_mut(&from) else {
-            return Ok(());
-        };
-        let upto = self.stage.upto(&self.vector, part.delta.origin);
-        match intake.judge(part, upto) {
-            Verdict::Ignore => return Ok(()),
-            Verdict::Gap => {
-                intake.renew();
-                return Ok(());
-            }
-            Verdict::Merge => {}
-        }
-        check_delta(&part.delta)?;
-        intake.merged(part);
-        self.plan.moved(part.delta.origin);
-        self.merge_delta(&part.delta, now)?;
-        Ok(())
-    }
-
-    /// Merges what stands at the feeder and logs every position that was answered for.
-    fn merge_delta(&mut self, delta: &Delta, now: Now) -> Result<(), StoreError> {
-        for item in &delta.items {
-            let mut changed = item.stands.is_empty();
-            for (slot, register) in &item.stands {
-                let key = Key { title: item.key.title.clone(), slot: *slot };
-                let register = relayed(&key, register);
-                changed |=
-                    self.stage.merge(&self.store, self.options.retain, &key, &register)? == Merged::Changed;
-            }
-            if changed || !planted(Bug::OnlyChangesLogged) {
-                self.stage.log(Dot { origin: delta.origin, version: item.position }, &item.key);
-            }
-        }
-        let first_part = delta.items.last().map(|item| item.position);
-        let upto = if planted(Bug::VectorWithFirstPart) { delta.upto.or(first_part) } else { delta.upto };
-        if let Some(upto) = upto {
-            self.stage.advance(delta.origin, upto);
-            if !planted(Bug::ClockNotMerged) {
-                // A version beyond the drift bound is held all the same; only the clock stays.
-                let _ = self.clock.observe(upto, now.wall);
-            }
-        }
-        Ok(())
-    }
-
-    /// Does what time asks for: statuses, and a look at feeds that stand still.
-    pub fn handle_timeout(&mut self, now: Now) {
-        if now.mono < self.next_status {
-            return;
-        }
-        self.next_status = now.mono.plus(STATUS_INTERVAL);
-        self.status_due.extend(self.peers.keys());
-        for source in self.plan.stalled(&self.peers, &self.vector, now.mono) {
-            if let Some(intake) = self.intakes.get_mut(&source) {
-                intake.renew();
-            }
-        }
-        self.replan(now.mono);
-    }
-
-    fn replan(&mut self, now: Monotonic) {
-        self.plan.decide(&self.peers, &self.vector, self.options.origin, now);
-        for &peer in self.peers.keys() {
-            let origins: BTreeSet<_> = self.plan.fed_by(peer).collect();
-            if !origins.is_empty() || self.intakes.contains_key(&peer) {
-                self.intakes.entry(peer).or_default().want(origins);
-            }
-        }
-    }
-
-    /// The next message to send, built from committed state; `None` when there is none for the moment.
-    ///
-    /// # Errors
-    /// The store may not be readable.
-    pub fn poll_transmit(&mut self, now: Now) -> Result<Option<Transmit>, StoreError> {
-        debug_assert!(self.stage.is_empty() || planted(Bug::SentBeforeCommit), "commit comes before sending");
-        if self.broken && !planted(Bug::GoesOnAfterFailedCommit) {
-            return Ok(None);
-        }
-        if let Some(transmit) =
-            self.poll_status(now).or_else(|| self.poll_ack()).or_else(|| self.poll_subscribe())
-        {
-            return Ok(Some(transmit));
-        }
-        self.poll_part(now.mono)
-    }
-
-    fn poll_status(&mut self, now: Now) -> Option<Transmit> {
-        let to = self.status_due.pop_first()?;
-        let status = Status { origin: self.options.origin, vector: self.vector.clone(), wall: now.wall };
-        Some(Transmit { to, message: Message::Status(status) })
-    }
-
-    fn poll_ack(&mut self) -> Option<Transmit> {
-        let synced = if planted(Bug::UnsyncedClaimed) { &self.vector } else { &self.synced };
-        self.intakes.iter_mut().find_map(|(&to, intake)| {
-            let anyway = self.synced_untold.remove(&to);
-            let (subscription, parts) = intake.acknowledge(anyway)?;
-            let ack = Ack { subscription, parts, synced: synced.clone() };
-            Some(Transmit { to, message: Message::Ack(ack) })
-        })
-    }
-
-    fn poll_subscribe(&mut self) -> Option<Transmit> {
-        let next = self.subscriptions + 1;
-        let (to, subscribe) = self.intakes.iter_mut().find_map(|(&to, intake)| {
-            let subscribe = intake.subscribe(next, &self.vector)?;
-            Some((to, subscribe))
-        })?;
-        self.subscriptions = next;
-        Some(Transmit { to, message: Message::Subscribe(subscribe) })
-    }
-
-    fn poll_part(&mut self, now: Monotonic) -> Result<Option<Transmit>, StoreError> {
-        for (&to, feed) in &mut self.feeds {
-            if feed.due.is_none_or(|due| due > now) {
-                continue;
-            }
-            if let Some(built) = feed.build(&self.store, &self.vector)? {
-                for dot in built.stale {
-                    self.stage.drop_stale(dot);
-                }
-                return Ok(Some(Transmit { to, message: Message::Part(built.part) }));
-            }
-            feed.due = None;
-        }
-        Ok(None)
-    }
-
-    /// When [`Replica::handle_timeout`] or [`Replica::poll_transmit`] will next have something to do.
-    pub fn poll_timeout(&self) -> Monotonic {
-        let due = self.feeds.values().filter_map(|feed| feed.due);
-        due.fold(self.next_status, Monotonic::min)
-    }
 }
 
 impl<S> fmt::Debug for Replica<S> {
@@ -479,31 +269,6 @@ impl<S> fmt::Debug for Replica<S> {
         let Options { id, origin, .. } = self.options;
         f.debug_struct("Replica").field("id", &id).field("origin", &origin).finish_non_exhaustive()
     }
-}
-
-fn check_delta(delta: &Delta) -> Result<(), PeerMisbehaved> {
-    let origin = delta.origin;
-    if let Some(upto) = delta.upto.filter(|&upto| upto < delta.after) {
-        return Err(PeerMisbehaved::SpanReversed { origin, after: delta.after, upto });
-    }
-    for item in &delta.items {
-        let sound = |(slot, register): &(Slot, Register)| {
-            register.is_sound(&Key { title: item.key.title.clone(), slot: *slot })
-        };
-        if !item.stands.iter().all(sound) && !planted(Bug::RotMerged) {
-            return Err(PeerMisbehaved::Rotten { origin, position: item.position });
-        }
-    }
-    Ok(())
-}
-
-/// A register as it is passed on: unchanged, unless a bug is planted.
-fn relayed(key: &Key, register: &Register) -> Register {
-    if planted(Bug::UnknownStripped) && register.value.len() > 1 {
-        let known: Arc<[u8]> = register.value[..register.value.len() - 1].into();
-        return Register::seal(key, register.stamp, register.dot, known);
-    }
-    register.clone()
 }
 
 /// Says why a write was not staged.
@@ -519,17 +284,6 @@ pub enum WriteError {
     #[error("a commit has failed, and what the store holds is unknown")]
     LifeIsOver,
     /// The store could not be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Says why a message was not taken in.
-#[derive(Debug, thiserror::Error)]
-pub enum HandleError {
-    /// The peer's fault: close its link.
-    #[error(transparent)]
-    Peer(#[from] PeerMisbehaved),
-    /// The machine's fault: this life is over.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

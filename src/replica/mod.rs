@@ -31,17 +31,20 @@
 //! retransmission of single writes (the vector says it all), and trust in arrival order.
 
 mod feed;
+mod handle;
 mod intake;
 mod machine;
 mod message;
 mod peer;
 pub mod plan;
+mod poll;
 mod stage;
 mod time;
 pub mod wire;
 
 pub use feed::{PART_BYTES_MAX, WINDOW_PARTS};
-pub use machine::{Committed, HandleError, Options, Replica, Retain, Transmit, WriteError};
+pub use handle::HandleError;
+pub use machine::{Committed, Options, Replica, Retain, Transmit, WriteError};
 pub use message::{Ack, Delta, Item, Message, Part, Status, Subscribe};
 pub use peer::{PeerMisbehaved, PeerView};
 pub use time::{Monotonic, Now};

@@ -1,0 +1,190 @@
+//! What a replica does with what comes in: notes and stagings, never an answer.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    Ack, Delta, Message, Monotonic, Now, Part, PeerMisbehaved, PeerView, Replica, Status, Subscribe,
+    feed::Feed, intake::Verdict, plan::STATUS_INTERVAL,
+};
+use crate::{
+    crdt::{Dot, Key, Merged, Origin, Register, ReplicaId, Slot},
+    store::{Store, StoreError},
+    zoo::{Bug, planted},
+};
+
+impl<S: Store> Replica<S> {
+    /// Takes note that a peer can be talked to.
+    pub fn handle_peer_up(&mut self, peer: ReplicaId, origin: Origin, now: Now) {
+        self.handle_peer_down(peer, now);
+        self.peers.insert(peer, PeerView::new(origin));
+        self.status_due.insert(peer);
+        self.replan(now.mono);
+    }
+
+    /// Takes note that a peer cannot be talked to.
+    pub fn handle_peer_down(&mut self, peer: ReplicaId, now: Now) {
+        self.peers.remove(&peer);
+        self.feeds.remove(&peer);
+        self.intakes.remove(&peer);
+        self.status_due.remove(&peer);
+        self.synced_untold.remove(&peer);
+        self.replan(now.mono);
+    }
+
+    /// Takes a message in; what it brings is staged, what it asks for is noted.
+    ///
+    /// # Errors
+    /// A peer that misbehaves is to be cut off; nothing of the message is staged. A store that fails ends
+    /// this life.
+    pub fn handle_message(&mut self, from: ReplicaId, message: Message, now: Now) -> Result<(), HandleError> {
+        if !self.peers.contains_key(&from) {
+            return Ok(());
+        }
+        match message {
+            Message::Status(status) => self.handle_status(from, status, now)?,
+            Message::Subscribe(subscribe) => self.handle_subscribe(from, subscribe, now),
+            Message::Part(part) => self.handle_part(from, &part, now)?,
+            Message::Ack(ack) => self.handle_ack(from, &ack, now),
+        }
+        Ok(())
+    }
+
+    fn handle_status(&mut self, from: ReplicaId, status: Status, now: Now) -> Result<(), PeerMisbehaved> {
+        let (theirs, ours) = (status.vector.upto(self.options.origin), self.vector.upto(self.options.origin));
+        if theirs > ours {
+            return Err(PeerMisbehaved::Forked { peer: from, theirs, ours });
+        }
+        let peer = self.peers.get_mut(&from).expect("messages of absent peers are dropped");
+        peer.origin = status.origin;
+        peer.vector = status.vector;
+        peer.wall = Some(status.wall);
+        self.replan(now.mono);
+        Ok(())
+    }
+
+    fn handle_subscribe(&mut self, from: ReplicaId, subscribe: Subscribe, now: Now) {
+        let stale = self.feeds.get(&from).is_some_and(|feed| feed.subscription() >= subscribe.subscription);
+        if !stale {
+            self.feeds.insert(from, Feed::open(subscribe, now.mono));
+        }
+    }
+
+    fn handle_ack(&mut self, from: ReplicaId, ack: &Ack, now: Now) {
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.synced.merge(&ack.synced);
+        }
+        if let Some(feed) = self.feeds.get_mut(&from).filter(|it| it.subscription() == ack.subscription) {
+            feed.acknowledge(ack.parts);
+            if feed.wants(&self.vector) {
+                feed.due.get_or_insert(now.mono);
+            }
+        }
+    }
+
+    fn handle_part(&mut self, from: ReplicaId, part: &Part, now: Now) -> Result<(), HandleError> {
+        let Some(intake) = self.intakes.get_mut(&from) else {
+            return Ok(());
+        };
+        let upto = self.stage.upto(&self.vector, part.delta.origin);
+        match intake.judge(part, upto) {
+            Verdict::Ignore => return Ok(()),
+            Verdict::Gap => {
+                intake.renew();
+                return Ok(());
+            }
+            Verdict::Merge => {}
+        }
+        check_delta(&part.delta)?;
+        intake.merged(part);
+        self.plan.moved(part.delta.origin);
+        self.merge_delta(&part.delta, now)?;
+        Ok(())
+    }
+
+    /// Merges what stands at the feeder and logs every position that was answered for.
+    fn merge_delta(&mut self, delta: &Delta, now: Now) -> Result<(), StoreError> {
+        for item in &delta.items {
+            let mut changed = item.stands.is_empty();
+            for (slot, register) in &item.stands {
+                let key = Key { title: item.key.title.clone(), slot: *slot };
+                let register = relayed(&key, register);
+                changed |=
+                    self.stage.merge(&self.store, self.options.retain, &key, &register)? == Merged::Changed;
+            }
+            if changed || !planted(Bug::OnlyChangesLogged) {
+                self.stage.log(Dot { origin: delta.origin, version: item.position }, &item.key);
+            }
+        }
+        let first_part = delta.items.last().map(|item| item.position);
+        let upto = if planted(Bug::VectorWithFirstPart) { delta.upto.or(first_part) } else { delta.upto };
+        if let Some(upto) = upto {
+            self.stage.advance(delta.origin, upto);
+            if !planted(Bug::ClockNotMerged) {
+                // A version beyond the drift bound is held all the same; only the clock stays.
+                let _ = self.clock.observe(upto, now.wall);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what time asks for: statuses, and a look at feeds that stand still.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if now.mono < self.next_status {
+            return;
+        }
+        self.next_status = now.mono.plus(STATUS_INTERVAL);
+        self.status_due.extend(self.peers.keys());
+        for source in self.plan.stalled(&self.peers, &self.vector, now.mono) {
+            if let Some(intake) = self.intakes.get_mut(&source) {
+                intake.renew();
+            }
+        }
+        self.replan(now.mono);
+    }
+
+    fn replan(&mut self, now: Monotonic) {
+        self.plan.decide(&self.peers, &self.vector, self.options.origin, now);
+        for &peer in self.peers.keys() {
+            let origins: BTreeSet<_> = self.plan.fed_by(peer).collect();
+            if !origins.is_empty() || self.intakes.contains_key(&peer) {
+                self.intakes.entry(peer).or_default().want(origins);
+            }
+        }
+    }
+}
+
+fn check_delta(delta: &Delta) -> Result<(), PeerMisbehaved> {
+    let origin = delta.origin;
+    if let Some(upto) = delta.upto.filter(|&upto| upto < delta.after) {
+        return Err(PeerMisbehaved::SpanReversed { origin, after: delta.after, upto });
+    }
+    for item in &delta.items {
+        let sound = |(slot, register): &(Slot, Register)| {
+            register.is_sound(&Key { title: item.key.title.clone(), slot: *slot })
+        };
+        if !item.stands.iter().all(sound) && !planted(Bug::RotMerged) {
+            return Err(PeerMisbehaved::Rotten { origin, position: item.position });
+        }
+    }
+    Ok(())
+}
+
+/// A register as it is passed on: unchanged, unless a bug is planted.
+fn relayed(key: &Key, register: &Register) -> Register {
+    if planted(Bug::UnknownStripped) && register.value.len() > 1 {
+        let known: Arc<[u8]> = register.value[..register.value.len() - 1].into();
+        return Register::seal(key, register.stamp, register.dot, known);
+    }
+    register.clone()
+}
+
+/// Says why a message was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum HandleError {
+    /// The peer's fault: close its link.
+    #[error(transparent)]
+    Peer(#[from] PeerMisbehaved),
+    /// The machine's fault: this life is over.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

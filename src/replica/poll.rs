@@ -1,0 +1,74 @@
+//! What a replica has to say, built from committed state only.
+
+use super::{Ack, Message, Monotonic, Now, Replica, Status, Transmit};
+use crate::{
+    store::{Store, StoreError},
+    zoo::{Bug, planted},
+};
+
+impl<S: Store> Replica<S> {
+    /// The next message to send, built from committed state; `None` when there is none for the moment.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    pub fn poll_transmit(&mut self, now: Now) -> Result<Option<Transmit>, StoreError> {
+        debug_assert!(self.stage.is_empty() || planted(Bug::SentBeforeCommit), "commit comes before sending");
+        if self.broken && !planted(Bug::GoesOnAfterFailedCommit) {
+            return Ok(None);
+        }
+        if let Some(transmit) =
+            self.poll_status(now).or_else(|| self.poll_ack()).or_else(|| self.poll_subscribe())
+        {
+            return Ok(Some(transmit));
+        }
+        self.poll_part(now.mono)
+    }
+
+    fn poll_status(&mut self, now: Now) -> Option<Transmit> {
+        let to = self.status_due.pop_first()?;
+        let status = Status { origin: self.options.origin, vector: self.vector.clone(), wall: now.wall };
+        Some(Transmit { to, message: Message::Status(status) })
+    }
+
+    fn poll_ack(&mut self) -> Option<Transmit> {
+        let synced = if planted(Bug::UnsyncedClaimed) { &self.vector } else { &self.synced };
+        self.intakes.iter_mut().find_map(|(&to, intake)| {
+            let anyway = self.synced_untold.remove(&to);
+            let (subscription, parts) = intake.acknowledge(anyway)?;
+            let ack = Ack { subscription, parts, synced: synced.clone() };
+            Some(Transmit { to, message: Message::Ack(ack) })
+        })
+    }
+
+    fn poll_subscribe(&mut self) -> Option<Transmit> {
+        let next = self.subscriptions + 1;
+        let (to, subscribe) = self.intakes.iter_mut().find_map(|(&to, intake)| {
+            let subscribe = intake.subscribe(next, &self.vector)?;
+            Some((to, subscribe))
+        })?;
+        self.subscriptions = next;
+        Some(Transmit { to, message: Message::Subscribe(subscribe) })
+    }
+
+    fn poll_part(&mut self, now: Monotonic) -> Result<Option<Transmit>, StoreError> {
+        for (&to, feed) in &mut self.feeds {
+            if feed.due.is_none_or(|due| due > now) {
+                continue;
+            }
+            if let Some(built) = feed.build(&self.store, &self.vector)? {
+                for dot in built.stale {
+                    self.stage.drop_stale(dot);
+                }
+                return Ok(Some(Transmit { to, message: Message::Part(built.part) }));
+            }
+            feed.due = None;
+        }
+        Ok(None)
+    }
+
+    /// When [`Replica::handle_timeout`] or [`Replica::poll_transmit`] will next have something to do.
+    pub fn poll_timeout(&self) -> Monotonic {
+        let due = self.feeds.values().filter_map(|feed| feed.due);
+        due.fold(self.next_status, Monotonic::min)
+    }
+}
