@@ -9,4 +9,6 @@ pub mod crdt;
 pub mod playback;
 pub mod replica;
 pub mod store;
+#[cfg(feature = "node")]
+pub mod transport;
 pub mod zoo;

@@ -1,0 +1,201 @@
+//! What the owner of a transport is told, and in which order.
+
+use playmark::transport::{
+    FRAME_BYTES_MAX, LinkEnd, LinkEvent, PeerState, Priority, QUEUE_FRAMES_MAX, SendError,
+};
+
+use super::{
+    relay::Relay,
+    world::{Authority, Node, eventually, within},
+};
+
+#[tokio::test]
+async fn frames_travel_both_ways_in_the_order_of_their_priority() {
+    let demo = Authority::new("demo");
+    let mut b = Node::start(demo.options("b", 2));
+    let mut options = demo.options("a", 1);
+    options.peers = vec![demo.peer("b", b.address())];
+    let mut a = Node::start(options);
+
+    let ((hello_b, to_b), (hello_a, to_a)) = (a.up().await, b.up().await);
+    assert_eq!((hello_a.name, hello_b.name), (demo.name("a"), demo.name("b")));
+    assert_eq!((hello_a.replica, hello_b.replica), (to_a.peer(), to_b.peer()));
+
+    let bytes = |priority: Priority, number: u8| vec![number; 1 + 500 * (priority as usize)];
+    for priority in Priority::ALL {
+        for number in 0..50 {
+            to_b.send(bytes(priority, number), priority).expect("there is room");
+            to_a.send(bytes(priority, number), priority).expect("there is room");
+        }
+    }
+    for (node, id) in [(&mut a, to_b.id()), (&mut b, to_a.id())] {
+        let mut next = [0_u8; 3];
+        for _ in 0..3 * 50 {
+            let (link, frame) = node.frame().await;
+            assert_eq!(link, id);
+            let priority = Priority::ALL[frame.len() / 500];
+            assert_eq!(frame, bytes(priority, next[priority as usize]), "{priority:?}");
+            next[priority as usize] += 1;
+        }
+    }
+
+    let status = a.status(&demo.name("b")).expect("a configured peer");
+    assert_eq!((status.state, status.last_error), (PeerState::Up, None));
+    assert!(status.bytes_sent > 50 * 1_500 && status.bytes_received > 50 * 1_500);
+    assert!(status.rtt.is_some());
+    let seen = b.status(&demo.name("a")).expect("a peer that dialled in");
+    assert_eq!((seen.state, seen.address), (PeerState::Up, None));
+}
+
+#[tokio::test]
+async fn the_longest_frame_passes_and_a_longer_one_is_refused() {
+    let demo = Authority::new("demo");
+    let mut b = Node::start(demo.options("b", 2));
+    let mut options = demo.options("a", 1);
+    options.peers = vec![demo.peer("b", b.address())];
+    let mut a = Node::start(options);
+    let ((_, to_b), (_, _to_a)) = (a.up().await, b.up().await);
+
+    for length in [0, 1, FRAME_BYTES_MAX] {
+        to_b.send(vec![7; length], Priority::Bulk).expect("there is room");
+        assert_eq!(b.frame().await.1, vec![7; length]);
+    }
+    let bytes = FRAME_BYTES_MAX + 1;
+    assert_eq!(to_b.send(vec![7; bytes], Priority::Bulk), Err(SendError::TooLarge { bytes }));
+}
+
+#[tokio::test]
+async fn two_that_dial_each_other_at_once_end_with_one_link() {
+    let demo = Authority::new("demo");
+    for round in 0..8 {
+        let (before_a, before_b) = (Relay::bind().await, Relay::bind().await);
+        let ids = if round % 2 == 0 { (1, 2) } else { (2, 1) };
+        let mut options = demo.options("a", ids.0);
+        options.peers = vec![demo.peer("b", before_b.address)];
+        let mut a = Node::start(options);
+        let mut options = demo.options("b", ids.1);
+        options.peers = vec![demo.peer("a", before_a.address)];
+        let mut b = Node::start(options);
+        tokio::join!(before_a.lead_to(&a), before_b.lead_to(&b));
+
+        let ((_, to_b), (_, to_a)) = (a.up().await, b.up().await);
+        // Round trips over a while in which both might have dialled again: nothing but frames is told.
+        for number in 0..200_u8 {
+            to_b.send(vec![number], Priority::Control).expect("the link stands");
+            assert_eq!(b.frame().await, (to_a.id(), vec![number]), "round {round}");
+            to_a.send(vec![number], Priority::Control).expect("the link stands");
+            assert_eq!(a.frame().await, (to_b.id(), vec![number]), "round {round}");
+        }
+        for (node, peer) in [(&a, "b"), (&b, "a")] {
+            let status = node.status(&demo.name(peer)).expect("a configured peer");
+            assert_eq!((status.state, status.last_error), (PeerState::Up, None), "round {round}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn three_nodes_have_a_link_for_each_pair() {
+    let demo = Authority::new("demo");
+    let names = ["a", "b", "c"];
+    let relays = [Relay::bind().await, Relay::bind().await, Relay::bind().await];
+    let mut nodes = Vec::new();
+    for (name, replica) in names.into_iter().zip([2, 3, 1]) {
+        let mut options = demo.options(name, replica);
+        let others = names.iter().zip(&relays).filter(|(other, _)| **other != name);
+        options.peers = others.map(|(other, relay)| demo.peer(other, relay.address)).collect();
+        nodes.push(Node::start(options));
+    }
+    for (relay, node) in relays.iter().zip(&nodes) {
+        relay.lead_to(node).await;
+    }
+    for (node, name) in nodes.iter_mut().zip(names) {
+        let mut peers = [node.up().await.0.name, node.up().await.0.name];
+        peers.sort();
+        let others: Vec<_> =
+            names.into_iter().filter(|other| *other != name).map(|it| demo.name(it)).collect();
+        assert_eq!(peers, *others);
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_has_room_again_when_the_peer_reads() {
+    let demo = Authority::new("demo");
+    let mut b = Node::start_with(demo.options("b", 2), 1);
+    let mut options = demo.options("a", 1);
+    options.peers = vec![demo.peer("b", b.address())];
+    let mut a = Node::start(options);
+    let ((_, to_b), (_, to_a)) = (a.up().await, b.up().await);
+
+    // What a stream's window holds on its way, and what the queue holds behind it.
+    let window = 2 * 1_024 * 1_024 / FRAME_BYTES_MAX;
+    let least = u32::try_from(window + QUEUE_FRAMES_MAX).expect("few") - 1;
+    let mut sent = 0_u32;
+    within(async {
+        loop {
+            match to_b.send(sent.to_be_bytes().repeat(FRAME_BYTES_MAX / 4), Priority::Bulk) {
+                Ok(()) => sent += 1,
+                Err(SendError::Full) if sent >= least => break,
+                Err(SendError::Full) => tokio::task::yield_now().await,
+                Err(other) => panic!("{other}"),
+            }
+        }
+    })
+    .await;
+    assert_eq!(to_b.room(Priority::Bulk), 0);
+    assert!(sent < least + 64, "{sent} frames are on the way or wait, and the peer reads none");
+
+    // Urgent frames go past all that, both here and there.
+    to_b.send("urgent", Priority::Control).expect("its queue is empty");
+    to_a.send("back", Priority::Control).expect("its queue is empty");
+    assert_eq!(a.frame().await.1, b"back");
+    let (mut bulk, mut urgent_after) = (0, None);
+    while bulk < sent {
+        match b.frame().await.1 {
+            frame if frame == b"urgent" => urgent_after = Some(bulk),
+            frame => {
+                assert_eq!(frame[..4], bulk.to_be_bytes());
+                bulk += 1;
+            }
+        }
+    }
+    assert!(urgent_after.expect("it has come") < sent, "before the bulk that was queued before it");
+    eventually(|| (to_b.room(Priority::Bulk) == QUEUE_FRAMES_MAX).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_node_that_closes_is_seen_to_leave() {
+    let demo = Authority::new("demo");
+    let mut b = Node::start(demo.options("b", 2));
+    let mut options = demo.options("a", 1);
+    options.peers = vec![demo.peer("b", b.address())];
+    let mut a = Node::start(options);
+    let ((_, to_b), (_, to_a)) = (a.up().await, b.up().await);
+
+    within(b.transport.close("upgrade")).await;
+    assert_eq!(to_a.send("late", Priority::Control), Err(SendError::Gone));
+    assert_eq!(a.down().await, (to_b.id(), LinkEnd::PeerLeft("upgrade".into())));
+    assert_eq!(to_b.send("late", Priority::Control), Err(SendError::Gone));
+    let mut last = None;
+    while let Some(event) = within(b.events.recv()).await {
+        last = Some(event);
+    }
+    assert!(matches!(last, Some(LinkEvent::Down { why: LinkEnd::Leaving(_), .. })), "{last:?}");
+}
+
+#[tokio::test]
+async fn a_link_that_its_owner_closes_comes_up_again() {
+    let demo = Authority::new("demo");
+    let mut b = Node::start(demo.options("b", 2));
+    let mut options = demo.options("a", 1);
+    options.peers = vec![demo.peer("b", b.address())];
+    let mut a = Node::start(options);
+    let ((_, to_b), (_, to_a)) = (a.up().await, b.up().await);
+
+    to_a.close("a span ends before it starts");
+    assert!(matches!(b.down().await, (id, LinkEnd::Dismissed(_)) if id == to_a.id()));
+    let (id, why) = a.down().await;
+    assert_eq!(id, to_b.id());
+    assert_eq!(why, LinkEnd::PeerClosed { code: 2, reason: "a span ends before it starts".into() });
+    let ((_, again_b), (_, again_a)) = (a.up().await, b.up().await);
+    assert!(again_b.id() > to_b.id() && again_a.id() > to_a.id());
+}

@@ -1,0 +1,9 @@
+//! Links between real endpoints on loopback.
+
+mod certs;
+mod cuts;
+mod forger;
+mod links;
+mod refusals;
+mod relay;
+mod world;
