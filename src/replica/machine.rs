@@ -147,6 +147,12 @@ impl<S: Store> Replica<S> {
         &self.store
     }
 
+    /// Its store, for faults that a test puts into it.
+    #[cfg(any(test, feature = "zoo"))]
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// Gives its store back, with whatever was staged forgotten.
     pub fn into_store(self) -> S {
         self.store

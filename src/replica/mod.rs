@@ -48,3 +48,6 @@ pub use machine::{Committed, Options, Replica, Retain, Transmit, WriteError};
 pub use message::{Ack, Delta, Item, Message, Part, Status, Subscribe};
 pub use peer::{PeerMisbehaved, PeerView};
 pub use time::{Monotonic, Now};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+use std::{collections::VecDeque, time::Duration};
+
+use super::{
+    HandleError, Message, Monotonic, Now, Options, PeerMisbehaved, Replica, Retain, WINDOW_PARTS, WriteError,
+    plan, wire,
+};
+use crate::{
+    crdt::{Key, Origin, Register, ReplicaId, Slot, Stamp, TitleId, WallTime},
+    store::{Durability, FailedCommit, MemoryStore, Read},
+};
+
+#[test]
+fn a_write_reaches_every_peer_and_is_acknowledged_back_as_synced() {
+    let mut net = Net::of(3);
+    let dot = net.write(0, key(1), 10, b"here");
+    net.settle();
+    net.assert_alike();
+    assert!(!net.replicas[0].is_replicated(dot));
+    net.replicas[1].sync().expect("memory syncs");
+    net.settle();
+    assert!(net.replicas[0].is_replicated(dot));
+}
+
+#[test]
+fn a_lost_part_is_a_gap_and_is_asked_for_again() {
+    let mut net = Net::of(2);
+    net.settle();
+    net.lose = |from, _, message| from == 0 && matches!(message, Message::Part(_));
+    net.write(0, key(1), 10, b"lost");
+    net.settle();
+    assert_eq!(net.value(1, &key(1)), None);
+    net.lose = |_, _, _| false;
+    net.write(0, key(2), 11, b"after");
+    net.settle();
+    net.assert_alike();
+}
+
+#[test]
+fn a_lost_last_part_is_noticed_by_the_next_statuses() {
+    let mut net = Net::of(2);
+    net.settle();
+    net.lose = |from, _, message| from == 0 && matches!(message, Message::Part(_));
+    net.write(0, key(1), 10, b"lost");
+    net.settle();
+    net.lose = |_, _, _| false;
+    net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+}
+
+#[test]
+fn a_cut_between_two_is_passed_through_the_third() {
+    let mut net = Net::of(3);
+    net.settle();
+    net.lose = |from, to, _| from + to == 1;
+    net.write(0, key(1), 10, b"from zero");
+    net.write(1, key(2), 10, b"from one");
+    net.pass(plan::STALL_AFTER + 3 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+}
+
+#[test]
+fn a_position_whose_merge_changed_nothing_is_relayed_all_the_same() {
+    let mut net = Net::of(3);
+    net.settle();
+    // Two holds something greater before it hears of one's write; zero hears only of two.
+    net.lose = |from, to, _| from + to == 1;
+    net.write(2, key(1), 20, b"greater");
+    net.write(1, key(1), 10, b"lesser");
+    net.pass(plan::STALL_AFTER + 3 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+    assert_eq!(net.value(0, &key(1)).as_deref(), Some(&b"greater"[..]));
+}
+
+#[test]
+fn an_overwritten_entry_is_answered_with_what_stands() {
+    let mut net = Net::of(3);
+    net.lose = |_, _, _| true;
+    net.write(0, key(1), 10, b"zero");
+    net.lose = |from, to, _| from + to != 1;
+    net.pass(plan::STALL_AFTER);
+    net.write(1, key(1), 20, b"one");
+    net.lose = |_, _, _| false;
+    net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+}
+
+#[test]
+fn a_pruned_entry_is_answered_with_what_the_title_kept() {
+    let mut net = Net::of(2);
+    net.lose = |_, _, _| true;
+    for session in 0..5 {
+        net.write(0, key(session), 10 + u64::from(session), b"place");
+    }
+    assert_eq!(net.value(0, &key(0)), None, "only the three greatest stay");
+    net.lose = |_, _, _| false;
+    net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+}
+
+#[test]
+fn a_lost_tail_is_learnt_again_from_peers() {
+    let mut net = Net::of(2);
+    net.settle();
+    let tail = net.write(0, key(1), 10, b"unsynced");
+    net.settle();
+    net.cut_power(0);
+    assert!(!net.replicas[0].vector().covers(tail));
+    net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+    assert!(net.replicas[0].vector().covers(tail));
+}
+
+#[test]
+fn no_more_parts_are_on_their_way_than_the_window_allows() {
+    let mut net = Net::of(2);
+    net.settle();
+    net.lose = |_, _, message| matches!(message, Message::Ack(_));
+    for round in 0..2 * WINDOW_PARTS {
+        net.write(0, key(u8::try_from(round).expect("less than 256")), 100, &[7; 400]);
+        net.settle();
+    }
+    let in_flight = net.replicas[0].in_flight().map(|(_, parts)| parts).max();
+    assert_eq!(in_flight, Some(WINDOW_PARTS));
+}
+
+#[test]
+fn a_feed_of_many_parts_moves_the_vector_with_the_last() {
+    let mut net = Net::of(2);
+    net.lose = |_, _, _| true;
+    for title in 0..600u16 {
+        let title = TitleId::parse("ada", &format!("film {title}")).expect("an id");
+        net.write(0, title.key(slot(1)), 10, &[1; 200]);
+    }
+    net.lose = |_, _, _| false;
+    net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+}
+
+#[test]
+fn after_a_failed_commit_the_life_is_over() {
+    let mut net = Net::of(2);
+    net.settle();
+    let now = net.now;
+    let replica = &mut net.replicas[0];
+    replica.write(&key(1), stamp(10), b"unknown"[..].into(), now).expect("staged");
+    replica.store_mut().fail_next_commit(FailedCommit::Present);
+    replica.commit(Durability::Process, now).expect_err("the disk fails");
+    let again = replica.write(&key(1), stamp(11), b"later"[..].into(), now);
+    assert!(matches!(again, Err(WriteError::LifeIsOver)));
+    assert_eq!(replica.poll_transmit(now).expect("nothing is read"), None);
+}
+
+#[test]
+fn two_processes_that_run_as_one_are_found_out() {
+    let mut net = Net::of(2);
+    net.write(0, key(1), 10, b"mine");
+    net.settle();
+    let twin = Replica::open(options(0, 100), MemoryStore::default(), net.now).expect("memory can be read");
+    net.replicas[0] = twin;
+    let (now, one) = (net.now, id(1));
+    net.replicas[0].handle_peer_up(one, origin(101), now);
+    let status = Message::Status(super::Status {
+        origin: origin(101),
+        vector: net.replicas[1].vector().clone(),
+        wall: now.wall,
+    });
+    let found = net.replicas[0].handle_message(one, status, now);
+    assert!(matches!(found, Err(HandleError::Peer(PeerMisbehaved::Forked { .. }))), "{found:?}");
+}
+
+/// Replicas that talk through queues, in the order of sending.
+struct Net {
+    replicas: Vec<Replica<MemoryStore>>,
+    queue: VecDeque<(usize, usize, Vec<u8>)>,
+    lose: fn(usize, usize, &Message) -> bool,
+    now: Now,
+    lives: u128,
+}
+
+impl Net {
+    fn of(size: usize) -> Self {
+        let now = Now::at_ms(1_000);
+        let open = |index| Replica::open(options(index, 100 + index as u128), MemoryStore::default(), now);
+        let replicas = (0..size).map(|index| open(index).expect("memory can be read")).collect();
+        let mut net = Self { replicas, queue: VecDeque::new(), lose: |_, _, _| false, now, lives: 200 };
+        for (a, b) in pairs(size) {
+            net.link(a, b);
+        }
+        net
+    }
+
+    fn link(&mut self, a: usize, b: usize) {
+        let origin = self.replicas[b].origin();
+        self.replicas[a].handle_peer_up(id(b), origin, self.now);
+    }
+
+    /// Writes and commits, but sends nothing yet.
+    fn write(&mut self, at: usize, key: Key, time: u64, value: &[u8]) -> crate::crdt::Dot {
+        let replica = &mut self.replicas[at];
+        let before = replica.vector().clone();
+        replica.write(&key, stamp(time), value.into(), self.now).expect("the life goes on");
+        replica.commit(Durability::Process, self.now).expect("memory can be written");
+        let origin = replica.origin();
+        assert!(replica.vector().upto(origin) > before.upto(origin), "the write was taken");
+        crate::crdt::Dot { origin, version: replica.vector().upto(origin) }
+    }
+
+    /// Delivers until nobody has anything to say.
+    fn settle(&mut self) {
+        loop {
+            self.collect();
+            let Some((from, to, frame)) = self.queue.pop_front() else { return };
+            let message = wire::decode(&frame).expect("it was encoded").expect("its kind is known");
+            if !(self.lose)(from, to, &message) {
+                self.replicas[to].handle_message(id(from), message, self.now).expect("peers are correct");
+                self.replicas[to].commit(Durability::Process, self.now).expect("memory can be written");
+            }
+        }
+    }
+
+    fn collect(&mut self) {
+        for from in 0..self.replicas.len() {
+            while let Some(transmit) =
+                self.replicas[from].poll_transmit(self.now).expect("memory can be read")
+            {
+                let frame = wire::encode(&transmit.message);
+                assert!(frame.len() <= wire::FRAME_BYTES_MAX);
+                let to = (0..self.replicas.len()).find(|&to| id(to) == transmit.to).expect("a peer");
+                self.queue.push_back((from, to, frame));
+            }
+        }
+    }
+
+    /// Lets time go by in steps of a quarter of a second.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now.mono.plus(time);
+        while self.now.mono < end {
+            self.now = Now {
+                wall: self.now.wall.plus_ms(250),
+                mono: self.now.mono.plus(Duration::from_millis(250)),
+            };
+            for replica in &mut self.replicas {
+                replica.handle_timeout(self.now);
+            }
+            self.settle();
+        }
+    }
+
+    fn cut_power(&mut self, at: usize) {
+        self.lives += 1;
+        let placeholder = Replica::open(options(at, 0), MemoryStore::default(), self.now);
+        let replica = std::mem::replace(&mut self.replicas[at], placeholder.expect("memory can be read"));
+        let mut store = replica.into_store();
+        store.lose_unsynced(0);
+        self.replicas[at] =
+            Replica::open(options(at, self.lives), store, self.now).expect("memory can be read");
+        for other in (0..self.replicas.len()).filter(|&other| other != at) {
+            self.link(other, at);
+            self.link(at, other);
+        }
+    }
+
+    fn value(&self, at: usize, key: &Key) -> Option<Vec<u8>> {
+        let register = self.replicas[at].store().register(key).expect("memory can be read");
+        register.map(|register| register.value.to_vec())
+    }
+
+    fn titles(&self, at: usize) -> Vec<(Slot, Register)> {
+        self.replicas[at].store().title(&title()).expect("memory can be read")
+    }
+
+    fn assert_alike(&self) {
+        for at in 1..self.replicas.len() {
+            assert_eq!(self.replicas[at].vector(), self.replicas[0].vector(), "vector of {at}");
+            assert_eq!(self.titles(at), self.titles(0), "registers of {at}");
+        }
+    }
+}
+
+fn pairs(size: usize) -> Vec<(usize, usize)> {
+    (0..size).flat_map(|a| (0..size).map(move |b| (a, b))).filter(|(a, b)| a != b).collect()
+}
+
+fn id(index: usize) -> ReplicaId {
+    ReplicaId::from_random(index as u128)
+}
+
+fn origin(bits: u128) -> Origin {
+    Origin::from_random(bits)
+}
+
+fn options(index: usize, life: u128) -> Options {
+    let retain = Retain { leaving: all_but_three, sweeps: |_| false };
+    Options { id: id(index), origin: origin(life), retain, linger: Duration::ZERO }
+}
+
+fn all_but_three(registers: &[(Slot, Stamp)]) -> Vec<Slot> {
+    let mut by_stamp = registers.to_vec();
+    by_stamp.sort_by_key(|&(slot, stamp)| std::cmp::Reverse((stamp, slot)));
+    by_stamp.into_iter().skip(3).map(|(slot, _)| slot).collect()
+}
+
+fn title() -> TitleId {
+    TitleId::parse("ada", "metropolis").expect("both are ids")
+}
+
+fn slot(session: u8) -> Slot {
+    Slot { kind: 2, id: [session; 16] }
+}
+
+fn key(session: u8) -> Key {
+    title().key(slot(session))
+}
+
+fn stamp(time: u64) -> Stamp {
+    Stamp { time: WallTime::from_ms(time), counter: 0, writer: [0; 16] }
+}
+
+#[test]
+fn a_late_or_early_timeout_does_nothing() {
+    let mut net = Net::of(2);
+    net.settle();
+    net.replicas[0].handle_timeout(Now { wall: net.now.wall, mono: Monotonic::default() });
+    net.collect();
+    assert!(net.queue.is_empty());
+}
