@@ -12,7 +12,7 @@ use crate::{
 #[test]
 fn a_write_reaches_every_peer_and_is_acknowledged_back_as_synced() {
     let mut net = Net::of(3);
-    let dot = net.write(0, key(1), 10, b"here");
+    let dot = net.write(0, &key(1), 10, b"here");
     net.settle();
     net.assert_alike();
     assert!(!net.replicas[0].is_replicated(dot));
@@ -26,11 +26,11 @@ fn a_lost_part_is_a_gap_and_is_asked_for_again() {
     let mut net = Net::of(2);
     net.settle();
     net.lose = |from, _, message| from == 0 && matches!(message, Message::Part(_));
-    net.write(0, key(1), 10, b"lost");
+    net.write(0, &key(1), 10, b"lost");
     net.settle();
     assert_eq!(net.value(1, &key(1)), None);
     net.lose = |_, _, _| false;
-    net.write(0, key(2), 11, b"after");
+    net.write(0, &key(2), 11, b"after");
     net.settle();
     net.assert_alike();
 }
@@ -40,7 +40,7 @@ fn a_lost_last_part_is_noticed_by_the_next_statuses() {
     let mut net = Net::of(2);
     net.settle();
     net.lose = |from, _, message| from == 0 && matches!(message, Message::Part(_));
-    net.write(0, key(1), 10, b"lost");
+    net.write(0, &key(1), 10, b"lost");
     net.settle();
     net.lose = |_, _, _| false;
     net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
@@ -52,8 +52,8 @@ fn a_cut_between_two_is_passed_through_the_third() {
     let mut net = Net::of(3);
     net.settle();
     net.lose = |from, to, _| from + to == 1;
-    net.write(0, key(1), 10, b"from zero");
-    net.write(1, key(2), 10, b"from one");
+    net.write(0, &key(1), 10, b"from zero");
+    net.write(1, &key(2), 10, b"from one");
     net.pass(plan::STALL_AFTER + 3 * plan::STATUS_INTERVAL);
     net.assert_alike();
 }
@@ -64,8 +64,8 @@ fn a_position_whose_merge_changed_nothing_is_relayed_all_the_same() {
     net.settle();
     // Two holds something greater before it hears of one's write; zero hears only of two.
     net.lose = |from, to, _| from + to == 1;
-    net.write(2, key(1), 20, b"greater");
-    net.write(1, key(1), 10, b"lesser");
+    net.write(2, &key(1), 20, b"greater");
+    net.write(1, &key(1), 10, b"lesser");
     net.pass(plan::STALL_AFTER + 3 * plan::STATUS_INTERVAL);
     net.assert_alike();
     assert_eq!(net.value(0, &key(1)).as_deref(), Some(&b"greater"[..]));
@@ -75,10 +75,10 @@ fn a_position_whose_merge_changed_nothing_is_relayed_all_the_same() {
 fn an_overwritten_entry_is_answered_with_what_stands() {
     let mut net = Net::of(3);
     net.lose = |_, _, _| true;
-    net.write(0, key(1), 10, b"zero");
+    net.write(0, &key(1), 10, b"zero");
     net.lose = |from, to, _| from + to != 1;
     net.pass(plan::STALL_AFTER);
-    net.write(1, key(1), 20, b"one");
+    net.write(1, &key(1), 20, b"one");
     net.lose = |_, _, _| false;
     net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
     net.assert_alike();
@@ -89,7 +89,7 @@ fn a_pruned_entry_is_answered_with_what_the_title_kept() {
     let mut net = Net::of(2);
     net.lose = |_, _, _| true;
     for session in 0..5 {
-        net.write(0, key(session), 10 + u64::from(session), b"place");
+        net.write(0, &key(session), 10 + u64::from(session), b"place");
     }
     assert_eq!(net.value(0, &key(0)), None, "only the three greatest stay");
     net.lose = |_, _, _| false;
@@ -101,7 +101,7 @@ fn a_pruned_entry_is_answered_with_what_the_title_kept() {
 fn a_lost_tail_is_learnt_again_from_peers() {
     let mut net = Net::of(2);
     net.settle();
-    let tail = net.write(0, key(1), 10, b"unsynced");
+    let tail = net.write(0, &key(1), 10, b"unsynced");
     net.settle();
     net.cut_power(0);
     assert!(!net.replicas[0].vector().covers(tail));
@@ -116,7 +116,7 @@ fn no_more_parts_are_on_their_way_than_the_window_allows() {
     net.settle();
     net.lose = |_, _, message| matches!(message, Message::Ack(_));
     for round in 0..2 * WINDOW_PARTS {
-        net.write(0, key(u8::try_from(round).expect("less than 256")), 100, &[7; 400]);
+        net.write(0, &key(u8::try_from(round).expect("less than 256")), 100, &[7; 400]);
         net.settle();
     }
     let in_flight = net.replicas[0].in_flight().map(|(_, parts)| parts).max();
@@ -129,7 +129,7 @@ fn a_feed_of_many_parts_moves_the_vector_with_the_last() {
     net.lose = |_, _, _| true;
     for title in 0..600u16 {
         let title = TitleId::parse("ada", &format!("film {title}")).expect("an id");
-        net.write(0, title.key(slot(1)), 10, &[1; 200]);
+        net.write(0, &title.key(slot(1)), 10, &[1; 200]);
     }
     net.lose = |_, _, _| false;
     net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
@@ -153,7 +153,7 @@ fn after_a_failed_commit_the_life_is_over() {
 #[test]
 fn two_processes_that_run_as_one_are_found_out() {
     let mut net = Net::of(2);
-    net.write(0, key(1), 10, b"mine");
+    net.write(0, &key(1), 10, b"mine");
     net.settle();
     let twin = Replica::open(options(0, 100), MemoryStore::default(), net.now).expect("memory can be read");
     net.replicas[0] = twin;
@@ -195,10 +195,10 @@ impl Net {
     }
 
     /// Writes and commits, but sends nothing yet.
-    fn write(&mut self, at: usize, key: Key, time: u64, value: &[u8]) -> crate::crdt::Dot {
+    fn write(&mut self, at: usize, key: &Key, time: u64, value: &[u8]) -> crate::crdt::Dot {
         let replica = &mut self.replicas[at];
         let before = replica.vector().clone();
-        replica.write(&key, stamp(time), value.into(), self.now).expect("the life goes on");
+        replica.write(key, stamp(time), value.into(), self.now).expect("the life goes on");
         replica.commit(Durability::Process, self.now).expect("memory can be written");
         let origin = replica.origin();
         assert!(replica.vector().upto(origin) > before.upto(origin), "the write was taken");
