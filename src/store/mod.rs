@@ -12,8 +12,12 @@
 
 pub mod contract;
 mod memory;
+#[cfg(feature = "node")]
+mod rocks;
 
 pub use memory::{FailedCommit, MemoryStore, UNSYNCED_BATCHES_MAX};
+#[cfg(feature = "node")]
+pub use rocks::{RocksOptions, RocksReader, RocksStore};
 
 use std::collections::BTreeMap;
 

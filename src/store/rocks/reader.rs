@@ -1,0 +1,192 @@
+//! Reading beside the writer.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use rocksdb::{
+    ColumnFamily, DB, ErrorKind, IterateBounds, Options, PrefixRange, ReadOptions, statistics::Ticker,
+};
+
+use crate::{
+    crdt::{Key, Register, Slot, Span, Timestamp, TitleId, VersionVector},
+    store::{
+        Read, StoreError,
+        rocks::{
+            RocksOptions,
+            directory::{self, Held},
+            envelope, keys, options,
+        },
+    },
+};
+
+/// Reads committed state without the writer; cheap to clone, and shared between threads.
+///
+/// Each call reads one committed state. Two calls may read two, the second never the older one.
+#[derive(Clone)]
+pub struct RocksReader {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    db: DB,
+    // RocksDB counts into these for as long as they live.
+    options: Options,
+    rotten: AtomicU64,
+    // After `db`, so that the directory is free only when the database is closed.
+    _held: Held,
+}
+
+/// The column families.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Family {
+    Registers,
+    Changes,
+    Vector,
+    Notes,
+}
+
+impl Family {
+    pub(super) const ALL: [Self; 4] = [Self::Registers, Self::Changes, Self::Vector, Self::Notes];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Registers => "registers",
+            Self::Changes => "changes",
+            Self::Vector => "vector",
+            Self::Notes => "notes",
+        }
+    }
+}
+
+impl RocksReader {
+    pub(super) fn open(directory: &Path, held: Held, options: RocksOptions) -> Result<Self, StoreError> {
+        let database = options::database(options);
+        let db = DB::open_cf_descriptors(&database, directory, options::families(options))
+            .map_err(|why| directory::unusable(directory, &why))?;
+        let shared = Shared { db, options: database, rotten: AtomicU64::new(0), _held: held };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// How often a register was met that fails its check, since the store was opened.
+    pub fn rotten(&self) -> u64 {
+        self.shared.rotten.load(Ordering::Relaxed)
+    }
+
+    /// How often the write-ahead log was synced to the device, since the store was opened.
+    pub fn log_syncs(&self) -> u64 {
+        self.shared.options.get_ticker_count(Ticker::WalFileSynced)
+    }
+
+    pub(super) fn db(&self) -> &DB {
+        &self.shared.db
+    }
+
+    pub(super) fn family(&self, family: Family) -> &ColumnFamily {
+        self.db().cf_handle(family.name()).expect("opening names every family")
+    }
+
+    fn get<T>(
+        &self,
+        family: Family,
+        key: impl AsRef<[u8]>,
+        decode: impl FnOnce(&[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let value = self.db().get_pinned_cf(self.family(family), key).map_err(failed)?;
+        value.map(|value| decode(&value)).transpose()
+    }
+
+    /// Visits what stands within `bounds`, from one committed state, up to the `limit`th.
+    fn scan(
+        &self,
+        family: Family,
+        bounds: impl IterateBounds,
+        limit: usize,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_range(bounds);
+        let mut iterator = self.db().raw_iterator_cf_opt(self.family(family), options);
+        iterator.seek_to_first();
+        for _ in 0..limit {
+            let Some((key, value)) = iterator.item() else { break };
+            visit(key, value)?;
+            iterator.next();
+        }
+        iterator.status().map_err(failed)
+    }
+
+    fn unless_rotten(&self, key: &Key, register: Register) -> Option<Register> {
+        if register.is_sound(key) {
+            return Some(register);
+        }
+        self.shared.rotten.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(title = %key.title, slot = ?key.slot, dot = %register.dot, "a register fails its check and is not served");
+        None
+    }
+}
+
+impl Read for RocksReader {
+    fn register(&self, key: &Key) -> Result<Option<Register>, StoreError> {
+        let register = self.get(Family::Registers, keys::of_register(key), envelope::register)?;
+        Ok(register.and_then(|register| self.unless_rotten(key, register)))
+    }
+
+    fn title(&self, title: &TitleId) -> Result<Vec<(Slot, Register)>, StoreError> {
+        let mut standing = Vec::new();
+        let of_title = PrefixRange(keys::of_title(title));
+        self.scan(Family::Registers, of_title, usize::MAX, |key, value| {
+            let key = keys::register_at(key)?;
+            let register = self.unless_rotten(&key, envelope::register(value)?);
+            standing.extend(register.map(|register| (key.slot, register)));
+            Ok(())
+        })?;
+        Ok(standing)
+    }
+
+    fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {
+        let mut entries = Vec::new();
+        if span.after < span.upto {
+            let [first, end] =
+                [span.after, span.upto].map(|version| keys::above_change(span.origin, version));
+            self.scan(Family::Changes, first..end, limit, |key, value| {
+                entries.push((keys::version_at(key)?, envelope::change(value)?));
+                Ok(())
+            })?;
+        }
+        Ok(entries)
+    }
+
+    fn vector(&self) -> Result<VersionVector, StoreError> {
+        let mut vector = VersionVector::default();
+        self.scan(Family::Vector, .., usize::MAX, |key, value| {
+            vector.advance(keys::origin_at(key)?, envelope::version(value)?);
+            Ok(())
+        })?;
+        Ok(vector)
+    }
+
+    fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(Family::Notes, name, envelope::note)
+    }
+}
+
+impl fmt::Debug for RocksReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.db().path();
+        f.debug_struct("RocksReader").field("path", &path).field("rotten", &self.rotten()).finish()
+    }
+}
+
+fn failed(why: rocksdb::Error) -> StoreError {
+    if why.kind() == ErrorKind::Corruption {
+        StoreError::Undecodable { what: "a block of the database".into(), why: why.into_string() }
+    } else {
+        StoreError::Io(why.into_string())
+    }
+}
