@@ -1,3 +1,4 @@
-//! Everything that needs RocksDB, QUIC or a socket, in one binary.
+//! Everything that needs RocksDB, QUIC, a socket or a process of its own, in one binary.
 
+mod store;
 mod transport;

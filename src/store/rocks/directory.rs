@@ -1,12 +1,12 @@
-//! The directory: one process at a time, and one format.
+//! The directory: one format, and one process at a time.
 //!
 //! A file named `FORMAT` beside RocksDB's own says what is in there, in a line that a person can read. It is
 //! made before anything else and looked at before RocksDB is, so that a directory which is not ours, or
-//! not of this build, is left exactly as it was.
+//! not of this build, is left exactly as it was. The lock is RocksDB's.
 
 use std::{
     fmt::Display,
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io::{self, Write},
     path::Path,
 };
@@ -18,14 +18,8 @@ const FORMAT_FILE: &str = "FORMAT";
 /// RocksDB's own first file; a directory that has it holds a database.
 const CURRENT_FILE: &str = "CURRENT";
 
-/// Keeps other processes out while it lives; the system drops it with the process.
-#[derive(Debug)]
-pub(super) struct Held {
-    _format: File,
-}
-
-/// Makes the directory where there is none, and keeps it for this process.
-pub(super) fn hold(directory: &Path) -> Result<Held, StoreError> {
+/// Makes the directory where there is none, and looks whether what it holds is ours to open.
+pub(super) fn prepare(directory: &Path) -> Result<(), StoreError> {
     let unusable = |why: &dyn Display| unusable(directory, why);
     fs::create_dir_all(directory).map_err(|why| unusable(&why))?;
     let path = directory.join(FORMAT_FILE);
@@ -35,22 +29,26 @@ pub(super) fn hold(directory: &Path) -> Result<Held, StoreError> {
         }
         write_format(directory).map_err(|why| unusable(&why))?;
     }
-    let format = File::open(&path).map_err(|why| unusable(&why))?;
-    format.try_lock().map_err(|why| match why {
-        TryLockError::WouldBlock => unusable(&"another process has it open; stop that one first"),
-        TryLockError::Error(why) => unusable(&why),
-    })?;
     let found = fs::read_to_string(&path).map_err(|why| unusable(&why))?;
     if found == FORMAT {
-        Ok(Held { _format: format })
+        Ok(())
     } else {
         let (found, known) = (found.escape_debug(), FORMAT.escape_debug());
         Err(unusable(&format_args!("its format is \"{found}\", and this build knows \"{known}\"")))
     }
 }
 
-/// What is wrong with the directory.
-pub(super) fn unusable(directory: &Path, why: &dyn Display) -> StoreError {
+/// Says why RocksDB did not open the directory.
+pub(super) fn not_opened(directory: &Path, why: &rocksdb::Error) -> StoreError {
+    // RocksDB has no kind of error for it, but names the file.
+    if why.as_ref().contains("/LOCK: ") {
+        unusable(directory, &"another process has it open; stop that one first")
+    } else {
+        unusable(directory, why)
+    }
+}
+
+fn unusable(directory: &Path, why: &dyn Display) -> StoreError {
     StoreError::Unusable(format!("{}: {why}", directory.display()))
 }
 

@@ -55,8 +55,8 @@ impl RocksStore {
     /// [`StoreError::Unusable`] where another process has it open, where it holds something else, and
     /// where its format is not the one of this build. Nothing is repaired and nothing set aside.
     pub fn open(directory: &Path, options: RocksOptions) -> Result<Self, StoreError> {
-        let held = directory::hold(directory)?;
-        let reader = RocksReader::open(directory, held, options)?;
+        directory::prepare(directory)?;
+        let reader = RocksReader::open(directory, options)?;
         let vector = reader.vector()?;
         Ok(Self { reader, vector, failed: None })
     }

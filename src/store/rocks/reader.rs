@@ -17,11 +17,7 @@ use crate::{
     crdt::{Key, Register, Slot, Span, Timestamp, TitleId, VersionVector},
     store::{
         Read, StoreError,
-        rocks::{
-            RocksOptions,
-            directory::{self, Held},
-            envelope, keys, options,
-        },
+        rocks::{RocksOptions, directory, envelope, keys, options},
     },
 };
 
@@ -38,8 +34,6 @@ struct Shared {
     // RocksDB counts into these for as long as they live.
     options: Options,
     rotten: AtomicU64,
-    // After `db`, so that the directory is free only when the database is closed.
-    _held: Held,
 }
 
 /// The column families.
@@ -65,11 +59,11 @@ impl Family {
 }
 
 impl RocksReader {
-    pub(super) fn open(directory: &Path, held: Held, options: RocksOptions) -> Result<Self, StoreError> {
+    pub(super) fn open(directory: &Path, options: RocksOptions) -> Result<Self, StoreError> {
         let database = options::database(options);
         let db = DB::open_cf_descriptors(&database, directory, options::families(options))
-            .map_err(|why| directory::unusable(directory, &why))?;
-        let shared = Shared { db, options: database, rotten: AtomicU64::new(0), _held: held };
+            .map_err(|why| directory::not_opened(directory, &why))?;
+        let shared = Shared { db, options: database, rotten: AtomicU64::new(0) };
         Ok(Self { shared: Arc::new(shared) })
     }
 
