@@ -269,3 +269,251 @@ pub enum Refused {
         age_ms: u64,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playback::{Rights, Shown, TimeQuality, session::tests::opened_at};
+
+    const NOW: WallTime = WallTime::from_ms(1_700_000_000_000);
+    const HOUR_MS: u64 = 3_600_000;
+    const DAY_MS: u64 = 24 * HOUR_MS;
+
+    fn claims() -> Claims {
+        opened_at(NOW, &Shown::default())
+    }
+
+    fn report(members: &str) -> Heartbeat {
+        Heartbeat::from_json(format!("{{{members}}}").as_bytes()).expect("a heartbeat")
+    }
+
+    fn playing(elapsed_ms: u64) -> Heartbeat {
+        report(&format!(r#""seq":7,"elapsed_ms":{elapsed_ms},"position_ms":5000,"event":"playing""#))
+    }
+
+    fn at(now: WallTime, heartbeat: &Heartbeat, claims: &Claims) -> Result<Accepted, Refused> {
+        accept(heartbeat, Sender::Signed(claims), Known::default(), now, &Policy::default())
+    }
+
+    /// Kinds of slots and stamps' times written, or why nothing is.
+    fn written(accepted: &Accepted) -> Result<Vec<(u8, WallTime)>, Nothing> {
+        match &accepted.outcome {
+            Outcome::Write(writes) => {
+                Ok(writes.iter().map(|write| (write.key.slot.kind, write.stamp.time)).collect())
+            }
+            Outcome::Acknowledge(reason) => Err(*reason),
+        }
+    }
+
+    fn arrives(
+        members: &str,
+        current: Option<(Stamp, &Sample)>,
+        now: WallTime,
+    ) -> (Accepted, Option<Sample>) {
+        let heartbeat = report(&format!(r#""profile":"ann","content":"film",{members}"#));
+        let (title, session) = heartbeat.unsigned().expect("named");
+        let sender = Sender::Unsigned { title: &title, session };
+        let known = Known { current, fence: None };
+        let accepted = accept(&heartbeat, sender, known, now, &Policy::default()).expect("let in");
+        let sample = match &accepted.outcome {
+            Outcome::Write(writes) => Some(Sample::decode(&writes[0].value).expect("a sample")),
+            Outcome::Acknowledge(_) => None,
+        };
+        (accepted, sample)
+    }
+
+    #[test]
+    fn what_is_written_depends_on_the_request_and_its_token_alone() {
+        let heartbeat = playing(10_000);
+        let first = at(NOW.plus_ms(10_000), &heartbeat, &claims());
+        for delay in [1, HOUR_MS, 80 * DAY_MS] {
+            assert_eq!(at(NOW.plus_ms(10_000 + delay), &heartbeat, &claims()), first);
+        }
+        let stamp = first.expect("let in").stamp;
+        let writer = *claims().session.as_bytes();
+        assert_eq!(stamp, Stamp { time: NOW.plus_ms(10_000), counter: 7, writer });
+    }
+
+    #[test]
+    fn what_has_played_or_was_meant_has_a_session_and_the_rest_a_glimpse() {
+        let check = |members: &str, kind| {
+            let heartbeat = report(&format!(r#""seq":1,"elapsed_ms":0,"position_ms":5000,{members}"#));
+            let accepted = at(NOW, &heartbeat, &claims()).expect("let in");
+            assert_eq!(written(&accepted), Ok(vec![(kind, NOW)]), "{members}");
+        };
+        check(r#""event":"playing""#, 1);
+        check(r#""event":"playing","played_ms":2999"#, 1);
+        check(r#""event":"seeked""#, 1);
+        check(r#""event":"playing","played_ms":3000"#, 2);
+        check(r#""event":"playing","deliberate":true"#, 2);
+        check(r#""event":"restarted""#, 2);
+    }
+
+    #[test]
+    fn a_session_that_reaches_the_end_completes_under_the_stamp_of_its_opening() {
+        let later = NOW.plus_ms(HOUR_MS);
+        let check = |members: &str, kinds: &[u8]| {
+            let heartbeat = report(&format!(r#""seq":1,"elapsed_ms":{HOUR_MS},{members}"#));
+            let accepted = at(later, &heartbeat, &claims()).expect("let in");
+            let written = written(&accepted).expect("written");
+            assert_eq!(written.iter().map(|write| write.0).collect::<Vec<_>>(), kinds, "{members}");
+            assert!(written.iter().all(|write| write.0 != 3 || write.1 == NOW), "{members}");
+        };
+        let near_end = r#""position_ms":960,"duration_ms":1000"#;
+        check(&format!(r#"{near_end},"event":"playing","played_ms":3000"#), &[2, 3]);
+        check(&format!(r#"{near_end},"event":"ended""#), &[1, 3]);
+        check(&format!(r#"{near_end},"event":"playing""#), &[1]);
+        check(r#""position_ms":960,"event":"ended""#, &[1, 3]);
+        check(r#""position_ms":960,"event":"playing","played_ms":3000"#, &[2]);
+        check(r#""position_ms":90,"duration_ms":1000,"event":"ended""#, &[1]);
+    }
+
+    #[test]
+    fn a_clock_beyond_the_time_since_issue_runs_wild() {
+        let sent = |elapsed, sent_ms| Heartbeat { sent_elapsed_ms: Some(sent_ms), ..playing(elapsed) };
+        let later = NOW.plus_ms(10_000);
+        assert!(at(later, &playing(15_000), &claims()).is_ok());
+        let wild = Err(Refused::ClockRunsWild { beyond_ms: 5_001 });
+        assert_eq!(at(later, &playing(15_001), &claims()), wild);
+        assert_eq!(at(later, &sent(1, 15_001), &claims()), wild);
+        // A derived anchor is its own base, so the time since then may have gone by.
+        let anchor = NOW.minus_ms(DAY_MS);
+        let derived = Claims { anchor, base: anchor, quality: TimeQuality::Mono, ..claims() };
+        assert!(at(NOW, &playing(DAY_MS), &derived).is_ok());
+    }
+
+    #[test]
+    fn expiry_is_judged_by_the_sample_and_not_by_its_arrival() {
+        let much_later = NOW.plus_ms(50 * DAY_MS);
+        assert!(at(much_later, &playing(DAY_MS), &claims()).is_ok());
+        assert_eq!(at(much_later, &playing(DAY_MS + 1), &claims()), Err(Refused::Expired));
+    }
+
+    #[test]
+    fn what_is_older_than_any_that_is_taken_is_refused_and_an_anchor_in_the_future_is_honoured() {
+        let oldest = NOW.plus_ms(90 * DAY_MS);
+        assert!(at(oldest, &playing(0), &claims()).is_ok());
+        let too_old = Err(Refused::TooOld { age_ms: 90 * DAY_MS + 1 });
+        assert_eq!(at(oldest.plus_ms(1), &playing(0), &claims()), too_old);
+        assert!(at(NOW.minus_ms(7 * DAY_MS), &playing(0), &claims()).is_ok());
+    }
+
+    #[test]
+    fn nothing_is_dated_beyond_the_year_2200() {
+        let last = WallTime::YEAR_2200.minus_ms(1);
+        let claims = opened_at(last, &Shown::default());
+        assert!(at(last, &playing(0), &claims).is_ok());
+        assert_eq!(at(last, &playing(1), &claims), Err(Refused::BeyondYear2200));
+    }
+
+    #[test]
+    fn the_body_must_not_contradict_its_token() {
+        let check = |members: &str, expected: Option<&'static str>| {
+            let heartbeat =
+                report(&format!(r#""seq":1,"elapsed_ms":0,"position_ms":1,"event":"playing",{members}"#));
+            let refused = expected.map(|field| Refused::NotTheTokens { field });
+            assert_eq!(at(NOW, &heartbeat, &claims()).err(), refused, "{members}");
+        };
+        check(r#""profile":"ann","content":"film""#, None);
+        check(r#""profile":"bob""#, Some("profile"));
+        check(r#""content":"other""#, Some("content"));
+        check(r#""session":"other""#, Some("session"));
+    }
+
+    #[test]
+    fn a_token_without_the_right_to_report_reports_nothing() {
+        let claims = Claims { rights: Rights { read: true, write: false }, ..claims() };
+        assert_eq!(at(NOW, &playing(0), &claims), Err(Refused::NoRight));
+    }
+
+    #[test]
+    fn a_token_from_before_an_erasure_is_turned_away_and_one_from_after_it_is_not() {
+        let erased_at = |time| {
+            let fence = Some(Stamp { time, counter: 0, writer: [1; 16] });
+            let known = Known { fence, current: None };
+            accept(&playing(0), Sender::Signed(&claims()), known, NOW, &Policy::default()).err()
+        };
+        assert_eq!(erased_at(NOW), Some(Refused::Erased));
+        assert_eq!(erased_at(NOW.minus_ms(1)), None);
+    }
+
+    #[test]
+    fn a_player_that_gives_up_before_it_had_a_place_is_acknowledged() {
+        let check = |event, position, nothing: Option<Nothing>| {
+            let json = format!(r#""seq":1,"elapsed_ms":0,"position_ms":{position},"event":"{event}""#);
+            let accepted = at(NOW, &report(&json), &claims()).expect("let in");
+            assert_eq!(written(&accepted).err(), nothing, "{json}");
+        };
+        check("stopped", 999, Some(Nothing::NoPlace));
+        check("failed", 0, Some(Nothing::NoPlace));
+        check("stopped", 1_000, None);
+        check("paused", 0, None);
+        check("ended", 0, None);
+    }
+
+    #[test]
+    fn a_report_without_a_time_is_dated_by_its_arrival_and_above_its_own_session() {
+        let playing = r#""position_ms":5000,"event":"playing""#;
+        let (first, sample) = arrives(playing, None, NOW);
+        assert_eq!(first.stamp.time, NOW);
+        let sample = sample.expect("written");
+        assert_eq!((sample.quality, sample.opened), (TimeQuality::Arrival, Some(NOW)));
+        // The node's wall has gone back by two seconds since.
+        let (second, sample) = arrives(playing, Some((first.stamp, &sample)), NOW.minus_ms(2_000));
+        assert_eq!(second.stamp.time, NOW.plus_ms(1));
+        assert_eq!(sample.expect("written").opened, Some(NOW));
+    }
+
+    #[test]
+    fn a_player_left_paused_without_a_clock_earns_no_new_stamp() {
+        let (first, sample) = arrives(r#""position_ms":50000,"event":"playing""#, None, NOW);
+        let sample = sample.expect("written");
+        let check = |event, position, nothing: Option<Nothing>| {
+            let json = format!(r#""position_ms":{position},"event":"{event}""#);
+            let current = Some((first.stamp, &sample));
+            let (accepted, _) = arrives(&json, current, NOW.plus_ms(3 * HOUR_MS));
+            assert_eq!(written(&accepted).err(), nothing, "{json}");
+        };
+        check("paused", 50_000, Some(Nothing::NoMovement));
+        check("paused", 51_000, Some(Nothing::NoMovement));
+        check("stopped", 49_000, Some(Nothing::NoMovement));
+        check("paused", 51_001, None);
+        check("playing", 50_000, None);
+        check("ended", 50_000, None);
+    }
+
+    #[test]
+    fn a_still_report_of_a_session_unknown_here_does_not_arbitrate() {
+        let still = r#""position_ms":50000,"event":"paused","played_ms":90000"#;
+        let (accepted, sample) = arrives(still, None, NOW);
+        assert_eq!(written(&accepted), Ok(vec![(1, NOW)]));
+        assert!(sample.expect("written").bystander);
+        let (_, sample) = arrives(r#""position_ms":50000,"event":"playing""#, None, NOW);
+        assert!(!sample.expect("written").bystander);
+    }
+
+    #[test]
+    fn a_token_without_elapsed_time_lends_its_session_and_its_causality() {
+        let seen = Stamp { time: NOW.plus_ms(2_000), counter: 0, writer: [9; 16] };
+        let shown = Shown { greatest: Some(seen), others: Some(seen), ..Shown::default() };
+        let claims = opened_at(NOW, &shown);
+        let heartbeat = report(r#""position_ms":5000,"event":"playing""#);
+        let accepted = at(NOW.plus_ms(5), &heartbeat, &claims).expect("let in");
+        assert_eq!(accepted.stamp.time, NOW.plus_ms(2_001));
+        let end = claims.authorised_until();
+        assert!(at(end, &heartbeat, &claims).is_ok());
+        assert_eq!(at(end.plus_ms(1), &heartbeat, &claims), Err(Refused::Expired));
+    }
+
+    #[test]
+    fn what_nothing_comes_after_is_synced() {
+        let promise = |event| {
+            let json = format!(r#""seq":1,"elapsed_ms":0,"position_ms":5000,"event":"{event}""#);
+            at(NOW, &report(&json), &claims()).expect("let in").promise
+        };
+        for event in ["paused", "seeked", "stopped", "ended"] {
+            assert_eq!(promise(event), Promise::Synced, "{event}");
+        }
+        assert_eq!(promise("playing"), Promise::Process);
+    }
+}

@@ -39,3 +39,66 @@ pub fn answer(
     let tell = claims.rights.read && (lost_by.is_some() || fresh.is_some());
     Answer { lost: lost_by.is_some(), resume: point.filter(|_| tell), fresh }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        crdt::{Dot, TitleId},
+        playback::{Rights, Sample, SessionId, sample::tests::playing, session::tests::opened_at, slot},
+    };
+
+    const NOW: WallTime = WallTime::from_ms(1_700_000_000_000);
+
+    fn stands(session: SessionId, time: WallTime) -> (Slot, Register) {
+        let slot = slot::session(session);
+        let key = TitleId::parse("ann", "film").expect("both are ids").key(slot);
+        let stamp = Stamp { time, counter: 1, writer: *session.as_bytes() };
+        let value = Sample { played_ms: 60_000, ..playing(5_000) }.encode();
+        (slot, Register::seal(&key, stamp, Dot::default(), value))
+    }
+
+    fn answered(rights: Rights, other_at: WallTime) -> Answer {
+        let claims = Claims { rights, ..opened_at(NOW, &Shown::default()) };
+        let own = stands(claims.session, NOW.plus_ms(10_000));
+        let registers = [own.clone(), stands(SessionId::from_bytes([9; 16]), other_at)];
+        let now = NOW.plus_ms(10_000);
+        answer(&claims, own.1.stamp, 10_000, &registers, None, now, &Policy::default())
+    }
+
+    #[test]
+    fn a_winning_heartbeat_is_told_nothing() {
+        let answer = answered(Rights::ALL, NOW.plus_ms(9_000));
+        assert_eq!(answer, Answer { lost: false, resume: None, fresh: None });
+    }
+
+    #[test]
+    fn losing_alone_brings_the_place_and_no_fresh_line() {
+        // Stamps of two live sessions lie close together; the node's clock is at the heartbeat's own.
+        let claims = opened_at(NOW, &Shown::default());
+        let registers = [
+            stands(claims.session, NOW.plus_ms(900)),
+            stands(SessionId::from_bytes([9; 16]), NOW.plus_ms(950)),
+        ];
+        let stamp = registers[0].1.stamp;
+        let answer = answer(&claims, stamp, 1_000, &registers, None, NOW.plus_ms(1_000), &Policy::default());
+        assert!(answer.lost && answer.fresh.is_none());
+        assert_eq!(answer.resume.expect("may read").place.stamp.time, NOW.plus_ms(950));
+    }
+
+    #[test]
+    fn losing_to_the_future_brings_a_line_above_it() {
+        let ahead = NOW.plus_ms(3_600_000);
+        let answer = answered(Rights::ALL, ahead);
+        let (fresh, why) = answer.fresh.expect("renewed");
+        assert_eq!((fresh.anchor, why), (ahead.plus_ms(1), Renewal::LostToTheFuture));
+        assert!(answer.lost && answer.resume.is_some());
+    }
+
+    #[test]
+    fn a_player_that_may_not_read_is_told_that_it_lost_and_never_where_to() {
+        let answer = answered(Rights { read: false, write: true }, NOW.plus_ms(3_600_000));
+        assert!(answer.lost && answer.resume.is_none());
+        assert_eq!(answer.fresh.expect("renewed").0.seen, None);
+    }
+}

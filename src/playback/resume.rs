@@ -178,3 +178,190 @@ impl<'a> Session<'a> {
         Some(Place { session, stamp: register.stamp, dot: register.dot, sample, engaged })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        crdt::{TitleId, WallTime},
+        playback::{Event, sample::tests::playing, slot},
+    };
+    use std::{sync::Arc, time::Duration};
+
+    fn id(n: u8) -> SessionId {
+        SessionId::from_bytes([n; 16])
+    }
+
+    fn at(ms: u64, writer: SessionId) -> Stamp {
+        Stamp { time: WallTime::from_ms(ms), counter: 0, writer: *writer.as_bytes() }
+    }
+
+    fn register(slot: Slot, stamp: Stamp, value: Arc<[u8]>) -> (Slot, Register) {
+        let key = TitleId::parse("ann", "film").expect("both are ids").key(slot);
+        (slot, Register::seal(&key, stamp, Dot::default(), value))
+    }
+
+    /// A session's register; `slot` says which.
+    fn told(slot: fn(SessionId) -> Slot, n: u8, ms: u64, sample: &Sample) -> (Slot, Register) {
+        register(slot(id(n)), at(ms, id(n)), sample.encode())
+    }
+
+    fn engaged(position_ms: u64) -> Sample {
+        Sample { played_ms: 60_000, ..playing(position_ms) }
+    }
+
+    fn read(registers: &[(Slot, Register)]) -> Option<ResumePoint> {
+        resume(registers, None, &Policy::default())
+    }
+
+    fn positions(point: &ResumePoint) -> Vec<u64> {
+        let others = point.alternatives.iter().map(|other| &other.place);
+        std::iter::once(&point.place).chain(others).map(|place| place.sample.position_ms).collect()
+    }
+
+    #[test]
+    fn the_greatest_engaged_session_wins_and_the_rest_are_alternatives_the_latest_first() {
+        let point = read(&[
+            told(slot::session, 1, 100, &engaged(3_180)),
+            told(slot::glimpse, 2, 300, &playing(0)),
+            told(slot::session, 3, 50, &engaged(9)),
+            told(slot::glimpse, 4, 400, &playing(1)),
+        ]);
+        let point = point.expect("a place");
+        assert_eq!(positions(&point), [3_180, 1, 0, 9]);
+        assert!(point.place.engaged);
+    }
+
+    #[test]
+    fn where_no_session_is_engaged_the_greatest_of_all_answers() {
+        let point =
+            read(&[told(slot::glimpse, 1, 100, &playing(7)), told(slot::glimpse, 2, 90, &playing(8))]);
+        assert_eq!(positions(&point.expect("a place")), [7, 8]);
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[register(WATCHED, at(1, id(9)), Watched(true).encode())]), None);
+    }
+
+    #[test]
+    fn a_session_is_judged_by_its_greater_register_under_the_policy_of_the_reader() {
+        let registers = [
+            told(slot::session, 1, 100, &engaged(3_180)),
+            told(slot::session, 2, 200, &Sample { played_ms: 4_000, ..playing(50) }),
+        ];
+        assert_eq!(positions(&read(&registers).expect("a place")), [50, 3_180]);
+        let strict = Policy::default().with_engaged(Duration::from_secs(5)).expect("longer than the least");
+        assert_eq!(positions(&resume(&registers, None, &strict).expect("a place")), [3_180, 50]);
+        // A glimpse that is later than its session's register takes its engagement back.
+        let later = [&registers[..], &[told(slot::glimpse, 2, 300, &playing(60))]].concat();
+        assert_eq!(positions(&read(&later).expect("a place")), [3_180, 60]);
+    }
+
+    #[test]
+    fn a_bystander_neither_speaks_for_its_session_nor_takes_its_place() {
+        let bystander = Sample { bystander: true, ..engaged(1_200) };
+        let registers = [
+            told(slot::session, 1, 100, &engaged(1_000)),
+            told(slot::session, 2, 200, &engaged(2_400)),
+            told(slot::glimpse, 1, 900, &bystander),
+            told(slot::glimpse, 3, 950, &bystander),
+        ];
+        assert_eq!(positions(&read(&registers).expect("a place")), [2_400, 1_200, 1_000]);
+        assert_eq!(positions(&read(&registers[3..]).expect("a place")), [1_200]);
+    }
+
+    #[test]
+    fn completed_follows_the_policy_of_the_reader_and_leaves_the_position_raw() {
+        let registers = [told(slot::session, 1, 100, &Sample { duration_ms: Some(1_000), ..engaged(920) })];
+        let point = read(&registers).expect("a place");
+        assert_eq!((point.completed, point.resume_position_ms()), (false, 920));
+        let early = Policy::default().with_completed_percent(90).expect("a percentage");
+        let point = resume(&registers, None, &early).expect("a place");
+        assert_eq!((point.completed, point.resume_position_ms()), (true, 0));
+        assert_eq!(point.place.sample.position_ms, 920);
+    }
+
+    #[test]
+    fn concurrent_is_who_had_not_seen_the_other() {
+        let check = |first_seen, second_seen, concurrent| {
+            let seen = |ms: Option<u64>, of: u8| ms.map(|ms| at(ms, id(of)));
+            let point = read(&[
+                told(slot::session, 1, 100, &Sample { seen: seen(first_seen, 2), ..engaged(1) }),
+                told(slot::session, 2, 200, &Sample { seen: seen(second_seen, 1), ..engaged(2) }),
+            ]);
+            let found = point.expect("a place").alternatives[0].concurrent;
+            assert_eq!(found, concurrent, "{first_seen:?} {second_seen:?}");
+        };
+        check(None, None, true);
+        check(None, Some(100), false);
+        check(None, Some(99), true);
+        check(Some(200), None, false);
+        check(Some(199), Some(99), true);
+    }
+
+    #[test]
+    fn fences_drop_what_is_at_or_below_them() {
+        let registers = [
+            told(slot::session, 1, 100, &engaged(1)),
+            told(slot::session, 2, 101, &engaged(2)),
+            register(slot::completed(id(1)), at(90, id(1)), Arc::default()),
+        ];
+        let profile_fence = Some(at(100, id(1)));
+        let point = resume(&registers, profile_fence, &Policy::default()).expect("a place");
+        assert_eq!((positions(&point), point.watched), (vec![2], false));
+        let fenced = [&registers[..], &[register(slot::FENCE, at(101, id(9)), Arc::default())]].concat();
+        assert_eq!(read(&fenced), None);
+    }
+
+    #[test]
+    fn watched_is_the_greater_of_the_last_completion_and_the_viewers_word() {
+        let completion = |ms| register(slot::completed(id(1)), at(ms, id(1)), Arc::default());
+        let said = |ms, watched| register(WATCHED, at(ms, id(9)), Watched(watched).encode());
+        let check = |registers: &[(Slot, Register)], watched| {
+            assert_eq!(is_watched(registers, None), watched, "{registers:?}");
+        };
+        check(&[], false);
+        check(&[completion(5)], true);
+        check(&[completion(5), said(6, false)], false);
+        check(&[completion(7), said(6, false)], true);
+        check(&[said(6, true)], true);
+        check(&[completion(5), said(4, false)], true);
+    }
+
+    #[test]
+    fn playing_on_brings_a_dismissed_title_back() {
+        let dismissed = |ms| {
+            let registers = [
+                told(slot::session, 1, 100, &engaged(1)),
+                register(DISMISSED, at(ms, id(9)), Arc::default()),
+            ];
+            read(&registers).expect("a place").dismissed
+        };
+        assert!(dismissed(101));
+        assert!(!dismissed(99));
+    }
+
+    #[test]
+    fn what_this_build_cannot_read_is_counted_and_takes_no_part() {
+        let registers = [
+            told(slot::session, 1, 100, &engaged(1)),
+            register(slot::session(id(2)), at(200, id(2)), Arc::from(*b"\x02later")),
+        ];
+        let point = read(&registers).expect("a place");
+        assert_eq!((positions(&point), point.unreadable), (vec![1], 1));
+    }
+
+    #[test]
+    fn a_session_loses_to_a_later_one_of_another_and_never_to_an_earlier_or_its_own() {
+        let point = read(&[told(slot::session, 1, 100, &engaged(1))]).expect("a place");
+        assert_eq!(point.lost_by(id(2), at(99, id(2))), Some(at(100, id(1))));
+        assert_eq!(point.lost_by(id(2), at(101, id(2))), None);
+        assert_eq!(point.lost_by(id(1), at(50, id(1))), None);
+    }
+
+    #[test]
+    fn an_event_of_an_alternative_is_kept() {
+        let failed = Sample { event: Event::Failed, ..playing(1_500) };
+        let point =
+            read(&[told(slot::session, 1, 100, &engaged(3_180)), told(slot::glimpse, 2, 200, &failed)]);
+        assert_eq!(point.expect("a place").alternatives[0].place.sample.event, Event::Failed);
+    }
+}
