@@ -35,5 +35,5 @@ pub use resume::{Alternative, Place, ResumePoint, is_watched, resume};
 pub use retain::{greatest_fence, retain, retain_title};
 pub use sample::{DEVICE_CHARS_MAX, Device, Sample, TimeQuality, Watched};
 pub use session::{AHEAD_MS, ANEW_MS, BEHIND_MS, Claims, Renewal, Rights, Shown};
-pub use slot::SessionId;
+pub use slot::{SessionId, SlotKind};
 pub use token::{SECRET_BYTES_MIN, SecretTooShort, TOKEN_CHARS_MAX, TokenError, TokenKeys};

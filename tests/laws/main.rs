@@ -1,0 +1,13 @@
+//! Laws: what must hold for all values, all orders and all repetitions.
+//!
+//! * [`joins`]: merging is a join, and pruning does not disturb it
+//! * [`codecs`]: what is written can be read, and no input makes a decoder panic
+//! * [`examples`]: the worked examples of `docs/SEMANTICS.md`, in every order of delivery
+//! * [`nodes`]: the three nodes in memory on which the examples are acted
+//! * [`worlds`]: what the laws draw their values from
+
+mod codecs;
+mod examples;
+mod joins;
+mod nodes;
+mod worlds;
