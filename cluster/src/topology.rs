@@ -1,0 +1,336 @@
+//! What is started and how far apart it stands: regions, the lines between them, and viewers.
+
+use std::{collections::BTreeSet, fmt, fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+/// The topologies that come with the tool, by name.
+const SHIPPED: [(&str, &str); 2] = [
+    ("three-regions", include_str!("../topologies/three-regions.toml")),
+    ("rough-weather", include_str!("../topologies/rough-weather.toml")),
+];
+
+/// Three regions of nine nodes are already twenty-seven processes; more than this is a slip of the pen.
+const NODES_MAX: usize = 64;
+
+/// A whole world on one machine, as read from a file in `topologies/`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topology {
+    /// The name all nodes' certificates end in.
+    pub cluster: String,
+    /// Where the relay's dice start; the same seed treats the same packets alike.
+    #[serde(default)]
+    pub seed: u64,
+    /// The regions, nearest neighbours in any order.
+    pub regions: Vec<Region>,
+    /// The lines between them; what is not named has no delay and no loss.
+    #[serde(default)]
+    pub lines: Vec<LineSpec>,
+    /// Who watches.
+    #[serde(default)]
+    pub viewers: ViewersSpec,
+}
+
+/// A region and its nodes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// Its name: `eu`.
+    pub name: RegionName,
+    /// How many nodes stand in it.
+    #[serde(default = "one")]
+    pub nodes: usize,
+    /// Where the first node's HTTP API listens, on loopback; the next nodes follow. 0: wherever is free.
+    #[serde(default)]
+    pub http_port: u16,
+}
+
+/// How a line treats packets; both directions alike unless `one_way` is set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineSpec {
+    /// The region packets come from.
+    pub from: RegionName,
+    /// The region they go to.
+    pub to: RegionName,
+    /// The entry speaks of this direction only.
+    #[serde(default)]
+    pub one_way: bool,
+    /// How long a packet is under way, one way.
+    #[serde(default)]
+    pub delay_ms: f64,
+    /// Up to this much is added to the delay, evenly spread.
+    #[serde(default)]
+    pub jitter_ms: f64,
+    /// How many of a hundred packets are lost.
+    #[serde(default)]
+    pub loss_percent: f64,
+    /// How many of a hundred packets arrive twice.
+    #[serde(default)]
+    pub copy_percent: f64,
+    /// How many of a hundred packets arrive behind later ones.
+    #[serde(default)]
+    pub reorder_percent: f64,
+    /// What the line carries, in megabits a second; absent: as much as comes.
+    pub rate_mbit: Option<f64>,
+    /// How many packets wait in the line before further ones are dropped.
+    pub queue_packets: Option<usize>,
+}
+
+/// Who watches, and how often their players report.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ViewersSpec {
+    /// How many viewers there are, spread evenly over the regions.
+    pub count: usize,
+    /// How often each player reports.
+    pub heartbeat_interval_ms: u64,
+}
+
+/// The name of a region.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RegionName(String);
+
+/// The name of a node: its region's name and a number, `eu-1`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct NodeName {
+    region: RegionName,
+    number: usize,
+}
+
+/// One direction of the WAN.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Way {
+    /// The region packets come from.
+    pub from: RegionName,
+    /// The region they go to.
+    pub to: RegionName,
+}
+
+impl Topology {
+    /// Reads a topology: a file, or the name of one that comes with the tool.
+    pub fn load(name_or_file: &str) -> Result<Self> {
+        if let Some((_, text)) = SHIPPED.iter().find(|(name, _)| *name == name_or_file) {
+            return Self::parse(text);
+        }
+        let path = Path::new(name_or_file);
+        let names = SHIPPED.map(|(name, _)| name).join(", ");
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("no topology {name_or_file}: neither a file nor one of {names}"))?;
+        Self::parse(&text).with_context(|| name_or_file.to_owned())
+    }
+
+    /// Reads a topology from TOML and checks that it can be built.
+    pub fn parse(text: &str) -> Result<Self> {
+        let topology: Self = toml::from_str(text)?;
+        topology.check()?;
+        Ok(topology)
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(!self.regions.is_empty(), "regions: at least one is needed");
+        let mut seen = BTreeSet::new();
+        for region in &self.regions {
+            ensure!(region.nodes > 0, "regions.{}: at least one node is needed", region.name);
+            ensure!(seen.insert(&region.name), "regions.{}: named twice", region.name);
+        }
+        ensure!(self.nodes().len() <= NODES_MAX, "regions: more than {NODES_MAX} nodes in all");
+        for line in &self.lines {
+            line.check(&seen)?;
+        }
+        ensure!(self.viewers.heartbeat_interval_ms > 0, "viewers.heartbeat_interval_ms: must be above 0");
+        Ok(())
+    }
+
+    /// All nodes, region by region.
+    pub fn nodes(&self) -> Vec<NodeName> {
+        let of = |region: &Region| {
+            let name = region.name.clone();
+            (1..=region.nodes).map(move |number| NodeName { region: name.clone(), number })
+        };
+        self.regions.iter().flat_map(of).collect()
+    }
+
+    /// Finds a region by its name.
+    pub fn region(&self, name: &str) -> Result<&Region> {
+        let names = || self.regions.iter().map(|region| region.name.as_str()).collect::<Vec<_>>().join(", ");
+        self.regions
+            .iter()
+            .find(|region| region.name.as_str() == name)
+            .with_context(|| format!("no region is named {name}; there are {}", names()))
+    }
+
+    /// What the last entry that speaks of a direction says of it.
+    pub fn line(&self, way: &Way) -> Option<&LineSpec> {
+        let speaks = |line: &&LineSpec| {
+            (line.from == way.from && line.to == way.to)
+                || (!line.one_way && line.from == way.to && line.to == way.from)
+        };
+        self.lines.iter().rfind(speaks)
+    }
+
+    /// Every direction between two different regions.
+    pub fn ways(&self) -> Vec<Way> {
+        let mut ways = Vec::new();
+        for from in &self.regions {
+            for to in self.regions.iter().filter(|to| to.name != from.name) {
+                ways.push(Way { from: from.name.clone(), to: to.name.clone() });
+            }
+        }
+        ways
+    }
+
+    /// The regions in the order a player at `home` would try them: home first, then the nearest.
+    pub fn nearest(&self, home: &RegionName) -> Vec<RegionName> {
+        let delay = |to: &RegionName| {
+            let line = self.line(&Way { from: home.clone(), to: to.clone() });
+            line.map_or(Duration::ZERO, LineSpec::delay)
+        };
+        let mut names: Vec<_> = self.regions.iter().map(|region| region.name.clone()).collect();
+        names.sort_by_key(|name| (name != home, delay(name)));
+        names
+    }
+}
+
+impl LineSpec {
+    fn check(&self, regions: &BTreeSet<&RegionName>) -> Result<()> {
+        let name = format!("lines.{}-{}", self.from, self.to);
+        for end in [&self.from, &self.to] {
+            ensure!(regions.contains(end), "{name}: no region is named {end}");
+        }
+        ensure!(self.from != self.to, "{name}: a line joins two regions");
+        for (key, ms) in [("delay_ms", self.delay_ms), ("jitter_ms", self.jitter_ms)] {
+            ensure!((0.0..=60_000.0).contains(&ms), "{name}.{key}: must lie between 0 and 60000");
+        }
+        let percents = [
+            ("loss_percent", self.loss_percent),
+            ("copy_percent", self.copy_percent),
+            ("reorder_percent", self.reorder_percent),
+        ];
+        for (key, percent) in percents {
+            ensure!((0.0..=100.0).contains(&percent), "{name}.{key}: must lie between 0 and 100");
+        }
+        ensure!(self.rate_mbit.is_none_or(|rate| rate > 0.0), "{name}.rate_mbit: must be above 0");
+        ensure!(self.queue_packets != Some(0), "{name}.queue_packets: must be above 0");
+        Ok(())
+    }
+
+    /// How long a packet is under way, one way, before jitter.
+    pub fn delay(&self) -> Duration {
+        Duration::from_secs_f64(self.delay_ms / 1e3)
+    }
+}
+
+impl Default for ViewersSpec {
+    fn default() -> Self {
+        Self { count: 0, heartbeat_interval_ms: 1_000 }
+    }
+}
+
+impl RegionName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A region's name becomes part of certificates, files and configuration, so it stays plain.
+impl TryFrom<String> for RegionName {
+    type Error = anyhow::Error;
+
+    fn try_from(name: String) -> Result<Self> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let whole = (1..=32).contains(&name.len()) && name.bytes().all(plain);
+        ensure!(whole, "{name:?} is no region's name: 1 to 32 of a-z, 0-9 and -");
+        Ok(Self(name))
+    }
+}
+
+impl fmt::Display for RegionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl NodeName {
+    /// The region the node stands in.
+    pub fn region(&self) -> &RegionName {
+        &self.region
+    }
+
+    /// Says whether `name` means this node: its own name, or its region's.
+    pub fn answers_to(&self, name: &str) -> bool {
+        self.region.as_str() == name || self.to_string() == name
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.region, self.number)
+    }
+}
+
+impl Way {
+    /// The other direction between the same regions.
+    #[must_use]
+    pub fn back(&self) -> Self {
+        Self { from: self.to.clone(), to: self.from.clone() }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}→{}", self.from, self.to)
+    }
+}
+
+fn one() -> usize {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(from: &str, to: &str) -> Way {
+        let name = |text: &str| RegionName::try_from(text.to_owned()).expect("a plain name");
+        Way { from: name(from), to: name(to) }
+    }
+
+    #[test]
+    fn every_shipped_topology_can_be_built() {
+        for (name, _) in SHIPPED {
+            let topology = Topology::load(name).expect("it is part of the tool");
+            assert_eq!(topology.ways().len(), 6, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_speaks_of_both_directions_unless_it_says_otherwise() {
+        let topology = Topology::load("rough-weather").expect("it is part of the tool");
+        let delay = |from, to| topology.line(&way(from, to)).map(|line| line.delay_ms);
+        assert_eq!((delay("eu", "us"), delay("us", "eu")), (Some(60.0), Some(60.0)));
+        assert_eq!((delay("us", "ap"), delay("ap", "us")), (Some(280.0), Some(110.0)));
+    }
+
+    #[test]
+    fn a_player_tries_its_own_region_first_and_then_the_nearest() {
+        let topology = Topology::load("three-regions").expect("it is part of the tool");
+        let names = topology.nearest(&topology.regions[2].name);
+        assert_eq!(names.iter().map(RegionName::as_str).collect::<Vec<_>>(), ["ap", "eu", "us"]);
+    }
+
+    #[test]
+    fn a_topology_that_cannot_be_built_is_refused_with_the_key_at_fault() {
+        let refused = |text: &str| format!("{:#}", Topology::parse(text).expect_err("it cannot be built"));
+        let eu = "cluster = 'demo'\n[[regions]]\nname = 'eu'\n";
+        assert!(refused(&format!("{eu}[[regions]]\nname = 'eu'")).contains("regions.eu"));
+        assert!(refused(&format!("{eu}[[lines]]\nfrom = 'eu'\nto = 'us'")).contains("no region is named us"));
+        assert!(refused(&format!("{eu}nodes = 65")).contains("more than 64"));
+        assert!(refused(&format!("{eu}[[regions]]\nname = 'E U'")).contains("no region's name"));
+        assert!(refused(&format!("{eu}[viewers]\ncuont = 3")).contains("cuont"));
+    }
+}
