@@ -1,0 +1,124 @@
+//! The files a node is started with: certificates made by the binary itself, and a configuration.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use tokio::process::Command;
+
+use crate::topology::NodeName;
+
+/// Makes the cluster's own certificates with `playmark certs`, as an operator would.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    dir: PathBuf,
+}
+
+impl Certificates {
+    pub(super) async fn make(binary: &Path, cluster: &str, dir: PathBuf, nodes: &[NodeName]) -> Result<Self> {
+        let run = async |arguments: &[&str]| {
+            let ran = Command::new(binary).arg("certs").args(arguments).arg("--out").arg(&dir).output().await;
+            let output = ran.with_context(|| binary.display().to_string())?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            ensure!(output.status.success(), "playmark certs {}: {}", arguments.join(" "), said.trim());
+            Ok(())
+        };
+        run(&["ca", "--cluster", cluster]).await?;
+        let ca = dir.to_str().context("the state directory's path is not Unicode")?;
+        for node in nodes {
+            let (name, region) = (node.to_string(), node.region().as_str());
+            run(&["node", "--ca", ca, "--name", &name, "--region", region]).await?;
+        }
+        Ok(Self { dir })
+    }
+}
+
+/// A node's configuration, as the file it reads.
+#[derive(Debug, Serialize)]
+pub(super) struct Config<'a> {
+    name: String,
+    region: &'a str,
+    cluster: &'a str,
+    data: PathBuf,
+    http: Http,
+    replication: Replication<'a>,
+    tokens: Tokens,
+}
+
+#[derive(Debug, Serialize)]
+struct Http {
+    listen: SocketAddr,
+}
+
+#[derive(Debug, Serialize)]
+struct Replication<'a> {
+    listen: SocketAddr,
+    ca: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+    peers: Vec<Peer<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Peer<'a> {
+    name: String,
+    region: &'a str,
+    address: SocketAddr,
+}
+
+#[derive(Debug, Serialize)]
+struct Tokens {
+    secret_file: PathBuf,
+}
+
+/// Where a node stands and listens.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub(super) name: NodeName,
+    pub(super) http: SocketAddr,
+    pub(super) replication: SocketAddr,
+    pub(super) dir: PathBuf,
+}
+
+impl<'a> Config<'a> {
+    /// The configuration of a node that finds its peers at these addresses.
+    pub(super) fn new(
+        site: &'a Site,
+        cluster: &'a str,
+        certificates: &Certificates,
+        peers: &'a BTreeMap<NodeName, SocketAddr>,
+    ) -> Self {
+        let peer = |(name, address): (&'a NodeName, &SocketAddr)| Peer {
+            name: name.to_string(),
+            region: name.region().as_str(),
+            address: *address,
+        };
+        let file = |name: &str| certificates.dir.join(name);
+        Self {
+            name: site.name.to_string(),
+            region: site.name.region().as_str(),
+            cluster,
+            data: site.dir.join("data"),
+            http: Http { listen: site.http },
+            replication: Replication {
+                listen: site.replication,
+                ca: file("ca.crt"),
+                certificate: file(&format!("{}.crt", site.name)),
+                key: file(&format!("{}.key", site.name)),
+                peers: peers.iter().map(peer).collect(),
+            },
+            tokens: Tokens { secret_file: file("cluster.secret") },
+        }
+    }
+
+    /// Writes it where the node looks for it.
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
+        let text = toml::to_string(self).context("a configuration is made of tables, text and numbers")?;
+        fs::write(file, text).with_context(|| file.display().to_string())
+    }
+}

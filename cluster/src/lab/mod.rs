@@ -1,0 +1,294 @@
+//! The lab: every node of a topology as a process of its own, with the WAN between their regions.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use cluster::{lab::{Lab, Ways}, topology::Topology};
+//!
+//! let lab = Lab::start_scratch(Topology::load("three-regions")?).await?;
+//! lab.cut("eu", "us", Ways::Both)?;
+//! println!("ask {} while it is cut off from us", lab.url("eu")?);
+//! lab.heal_all();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Addresses are drawn once and stay for the lab's life, so that a node that is killed comes back where
+//! its peers and players look for it. Everything a lab makes lies in one directory. Nothing of it outlives the lab:
+//! an orderly [`Lab::end`] asks the nodes to end, a drop kills them, and should the lab itself be killed, a
+//! watchdog does.
+
+mod config;
+mod node;
+mod place;
+mod ports;
+mod watchdog;
+
+pub(crate) use self::place::own_user;
+pub use self::{node::State, place::Place};
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use self::{
+    config::{Certificates, Config, Site},
+    node::Node,
+    ports::Ports,
+    watchdog::Watchdog,
+};
+use crate::{
+    api::{Api, ApiError, NodeStatus},
+    relay::Relay,
+    topology::{NodeName, Topology, Way},
+};
+
+/// A node replays its journal and looks for its peers before it takes requests; ten seconds of that are for peers that
+/// do not answer.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a condition is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Every node of a topology, running.
+#[derive(Debug)]
+pub struct Lab {
+    topology: Topology,
+    nodes: BTreeMap<NodeName, Node>,
+    relay: Relay,
+    api: Api,
+    // Last, so that a scratch directory goes after those who write into it.
+    place: Place,
+}
+
+/// Which directions a cut takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ways {
+    /// There and back.
+    Both,
+    /// From the first region to the second only.
+    OneWay,
+}
+
+/// Where the `playmark` binary is: as `PLAYMARK_BIN` says, or beside this program.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(named) = env::var_os("PLAYMARK_BIN") {
+        return Ok(named.into());
+    }
+    let program = env::current_exe().context("this program does not know where it is")?;
+    let beside = |dir: &Path| Some(dir.join("playmark")).filter(|path| path.is_file());
+    // A test stands one folder below what it was built with.
+    program.ancestors().skip(1).take(2).find_map(beside).context(
+        "no playmark binary beside this program: build it (cargo build -p playmark), or set PLAYMARK_BIN",
+    )
+}
+
+impl Lab {
+    /// Starts every node in a directory of its own that goes with the lab, at ports that are free.
+    pub async fn start_scratch(mut topology: Topology) -> Result<Self> {
+        for region in &mut topology.regions {
+            region.http_port = 0;
+        }
+        Self::start(topology, &binary()?, Place::scratch()?).await
+    }
+
+    /// Starts every node, and returns when all are ready.
+    pub async fn start(topology: Topology, binary: &Path, place: Place) -> Result<Self> {
+        let sites = sites(&topology, place.path())?;
+        let listens = sites.iter().map(|site| (site.name.clone(), site.replication)).collect();
+        let relay = Relay::open(&topology, &listens).await?;
+        let names = topology.nodes();
+        let certificates =
+            Certificates::make(binary, &topology.cluster, place.path().join("certs"), &names).await?;
+        let watchdog = Arc::new(Watchdog::start()?);
+        let mut nodes = BTreeMap::new();
+        for site in &sites {
+            let others = listens.iter().filter(|(name, _)| **name != site.name);
+            let found_at = |(name, listens): (&NodeName, &_)| {
+                (name.clone(), relay.address(&site.name, name).unwrap_or(*listens))
+            };
+            let peers = others.map(found_at).collect();
+            let node = Node::new(site.clone(), binary, Arc::clone(&watchdog));
+            Config::new(site, &topology.cluster, &certificates, &peers).write(&node.config_file())?;
+            nodes.insert(site.name.clone(), node);
+        }
+        let lab = Self { topology, nodes, relay, api: Api::new()?, place };
+        for node in lab.nodes.values() {
+            node.start().await?;
+        }
+        lab.all_ready(lab.nodes.values()).await?;
+        Ok(lab)
+    }
+
+    /// What was started.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// The WAN.
+    pub fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
+    /// The client all questions go through.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The directory that holds configurations, data and logs.
+    pub fn dir(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// The base of a region's HTTP API: its first node's.
+    pub fn url(&self, region: &str) -> Result<String> {
+        self.topology.region(region)?;
+        let first = self.named(region)?[0];
+        Ok(self.node_url(&first.site().name))
+    }
+
+    /// The base of a node's HTTP API.
+    pub fn node_url(&self, name: &NodeName) -> String {
+        format!("http://{}", self.nodes[name].site().http)
+    }
+
+    /// All nodes and whether they run.
+    pub fn nodes(&self) -> BTreeMap<NodeName, State> {
+        self.nodes.iter().map(|(name, node)| (name.clone(), node.state())).collect()
+    }
+
+    /// The end of what a node has said.
+    pub fn log_tail(&self, name: &NodeName) -> String {
+        self.nodes[name].log_tail()
+    }
+
+    /// The nodes that run.
+    pub fn running(&self) -> Vec<NodeName> {
+        let runs = |node: &Node| matches!(node.state(), State::Running { .. });
+        self.nodes.iter().filter(|(_, node)| runs(node)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What each running node says of itself, asked at the same time.
+    pub async fn statuses(&self) -> BTreeMap<NodeName, Result<NodeStatus, ApiError>> {
+        let mut questions = JoinSet::new();
+        for name in self.running() {
+            let (api, url) = (self.api.clone(), self.node_url(&name));
+            questions.spawn(async move { (name, api.status(&url).await) });
+        }
+        questions.join_all().await.into_iter().collect()
+    }
+
+    /// Cuts the WAN between two regions.
+    pub fn cut(&self, from: &str, to: &str, ways: Ways) -> Result<Vec<Way>> {
+        let mut cut = self.ways(from, to, ways)?;
+        cut.retain(|way| self.relay.cut(way));
+        Ok(cut)
+    }
+
+    /// Heals the WAN between two regions, both ways.
+    pub fn heal(&self, from: &str, to: &str) -> Result<Vec<Way>> {
+        let mut healed = self.ways(from, to, Ways::Both)?;
+        healed.retain(|way| self.relay.heal(way));
+        Ok(healed)
+    }
+
+    /// Heals everything.
+    pub fn heal_all(&self) -> Vec<Way> {
+        let mut healed = self.relay.cuts();
+        healed.retain(|way| self.relay.heal(way));
+        healed
+    }
+
+    fn ways(&self, from: &str, to: &str, ways: Ways) -> Result<Vec<Way>> {
+        let [from, to] = [self.topology.region(from)?, self.topology.region(to)?];
+        ensure!(from.name != to.name, "a line joins two regions");
+        let there = Way { from: from.name.clone(), to: to.name.clone() };
+        Ok(match ways {
+            Ways::Both => vec![there.back(), there],
+            Ways::OneWay => vec![there],
+        })
+    }
+
+    /// Kills a region's nodes, or one node, as a power cut would. Says which ran.
+    pub async fn kill(&self, name: &str) -> Result<Vec<NodeName>> {
+        let mut killed = Vec::new();
+        for node in self.named(name)? {
+            if node.kill().await {
+                killed.push(node.site().name.clone());
+            }
+        }
+        Ok(killed)
+    }
+
+    /// Starts a region's nodes, or one node, again, and returns when they are ready. Says which did not run.
+    pub async fn start_again(&self, name: &str) -> Result<Vec<NodeName>> {
+        let mut nodes = self.named(name)?;
+        nodes.retain(|node| matches!(node.state(), State::Down { .. }));
+        for node in &nodes {
+            node.start().await?;
+        }
+        self.all_ready(nodes.iter().copied()).await?;
+        Ok(nodes.iter().map(|node| node.site().name.clone()).collect())
+    }
+
+    fn named(&self, name: &str) -> Result<Vec<&Node>> {
+        let nodes: Vec<_> = self.nodes.values().filter(|node| node.site().name.answers_to(name)).collect();
+        let names = || self.nodes.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        ensure!(!nodes.is_empty(), "neither a region nor a node is named {name}; the nodes are {}", names());
+        Ok(nodes)
+    }
+
+    async fn all_ready(&self, nodes: impl Iterator<Item = &Node>) -> Result<()> {
+        let deadline = Instant::now() + READY_WITHIN;
+        for node in nodes {
+            let name = &node.site().name;
+            while !self.api.ready(&self.node_url(name)).await {
+                if let State::Down { why } = node.state() {
+                    bail!("{name} {why}:\n{}", node.log_tail());
+                }
+                if Instant::now() > deadline {
+                    bail!("{name} was not ready within {READY_WITHIN:?}:\n{}", node.log_tail());
+                }
+                sleep(LOOK_AGAIN).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks every node to end, and returns when all have.
+    pub async fn end(&self) {
+        for node in self.nodes.values() {
+            node.end().await;
+        }
+    }
+}
+
+/// Draws every node's addresses and makes its directory.
+fn sites(topology: &Topology, dir: &Path) -> Result<Vec<Site>> {
+    let mut ports = Ports::new();
+    let mut sites = Vec::new();
+    for region in &topology.regions {
+        let of_region = topology.nodes().into_iter().filter(|name| *name.region() == region.name);
+        for (name, offset) in of_region.zip(0..) {
+            let wish = if region.http_port == 0 { 0 } else { region.http_port + offset };
+            let site = Site {
+                http: ports.tcp(wish)?,
+                replication: ports.udp()?,
+                dir: dir.join("nodes").join(name.to_string()),
+                name,
+            };
+            fs::create_dir_all(&site.dir).with_context(|| site.dir.display().to_string())?;
+            sites.push(site);
+        }
+    }
+    Ok(sites)
+}
