@@ -1,2 +1,40 @@
-//! Playmark.
-fn main() {}
+//! Starts a multi-region Playmark on one machine, and gives it orders from a second terminal.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use cluster::{
+    control::{self, Order},
+    up::{self, Up},
+};
+
+/// A multi-region Playmark on one machine: real processes, a WAN between them, and viewers.
+#[derive(Debug, Parser)]
+#[command(name = "cluster")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Start everything and show what happens, until Ctrl-C.
+    Up(Up),
+    #[command(flatten)]
+    Order(Order),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Up(up) => up::run(up).await,
+        Task::Order(order) => match control::state_dir() {
+            Ok(dir) => control::give(&dir, &order).await,
+            Err(error) => Err(error),
+        },
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("cluster: {error:#}");
+        ExitCode::FAILURE
+    })
+}

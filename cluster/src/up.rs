@@ -1,0 +1,304 @@
+//! `cluster up`: a lab with viewers, a board, and a socket for orders.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Mutex,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{
+    agreement::{self, Title, Vector, Verdict},
+    api,
+    board::Board,
+    console::Console,
+    control::{self, Control, Obey, Order, Outcome, Say},
+    lab::{self, Lab, Place, State, Ways},
+    topology::Topology,
+    viewers::Viewers,
+};
+
+/// How long regions have to agree after a heal or a start; a node redials within seconds.
+const AGREE_WITHIN: Duration = Duration::from_mins(1);
+
+/// How long they have when asked on demand: less, for who asks while a line is cut wants to hear so.
+const CHECK_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long viewers are held at most while answers are compared.
+const HELD_AT_MOST: Duration = Duration::from_secs(10);
+
+/// Titles compared at most, evenly chosen; all of them, for any population that fits on a screen of patience.
+const TITLES_COMPARED_MAX: usize = 2_000;
+
+const DRAW_EVERY: Duration = Duration::from_secs(1);
+const WRITE_EVERY: Duration = Duration::from_secs(5);
+
+/// What to start.
+#[derive(Clone, Debug, Args)]
+pub struct Up {
+    /// A file, or the name of a topology that comes with the tool.
+    #[arg(default_value = "three-regions")]
+    topology: String,
+    /// How many viewers watch, instead of as many as the topology says.
+    #[arg(long)]
+    viewers: Option<usize>,
+    /// How often their players report.
+    #[arg(long, value_name = "MS")]
+    heartbeat_interval_ms: Option<u64>,
+    /// The playmark binary; otherwise the one beside this program.
+    #[arg(long, env = "PLAYMARK_BIN")]
+    binary: Option<PathBuf>,
+}
+
+/// A lab with viewers, and what to do with it.
+#[derive(Debug)]
+struct Cluster {
+    lab: Lab,
+    viewers: Viewers,
+    console: Console,
+    board: Mutex<Board>,
+}
+
+/// Runs until it is told to end.
+pub async fn run(up: Up) -> Result<ExitCode> {
+    let dir = control::state_dir()?;
+    ensure!(
+        !control::is_running(&dir).await,
+        "a cluster runs in {} already: end it, or name another directory with PLAYMARK_CLUSTER_DIR",
+        dir.display()
+    );
+    let mut told_to_end = std::pin::pin!(told_to_end()?);
+    let started = tokio::select! {
+        started = start(&up, dir) => started?,
+        () = &mut told_to_end => return Ok(ExitCode::SUCCESS),
+    };
+    let control = Control::open(started.lab.dir())?;
+    let cluster = Arc::new(started);
+    tokio::select! {
+        () = control.run(Arc::clone(&cluster)) => {}
+        () = cluster.show() => {}
+        () = &mut told_to_end => {}
+    }
+    drop(control);
+    cluster.console.note("ending …");
+    cluster.lab.end().await;
+    cluster
+        .console
+        .note(&format!("ended; logs and data stay in {} until the next start", cluster.lab.dir().display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves at Ctrl-C, SIGTERM, or when the terminal goes away.
+fn told_to_end() -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+async fn start(up: &Up, dir: PathBuf) -> Result<Cluster> {
+    let mut topology = Topology::load(&up.topology)?;
+    topology.viewers.count = up.viewers.unwrap_or(topology.viewers.count);
+    if let Some(ms) = up.heartbeat_interval_ms {
+        ensure!(ms > 0, "--heartbeat-interval-ms: must be above 0");
+        topology.viewers.heartbeat_interval_ms = ms;
+    }
+    let binary = up.binary.clone().map_or_else(lab::binary, Ok)?;
+    let console = Console::stdout();
+    console.note(&format!("starting {} nodes in {} …", topology.nodes().len(), dir.display()));
+    let lab = Lab::start(topology, &binary, Place::prepare(dir)?).await?;
+    console.note(&welcome(&lab)?);
+    let viewers = Viewers::start(&lab);
+    Ok(Cluster { lab, viewers, console, board: Mutex::default() })
+}
+
+/// Where everything is and what to try.
+fn welcome(lab: &Lab) -> Result<String> {
+    let regions = &lab.topology().regions;
+    let (first, last) = (&regions[0].name, &regions[regions.len() - 1].name);
+    let (here, there) = (lab.url(first.as_str())?, lab.url(last.as_str())?);
+    let place = api::resume_point_url(&there, "me", "some-film");
+    let body =
+        r#"{"profile":"me","content":"some-film","position_ms":61000,"event":"playing","deliberate":true}"#;
+    let mut lines = vec![String::new()];
+    for region in regions {
+        let url = lab.url(region.name.as_str())?;
+        let moved = region.http_port != 0 && !url.ends_with(&format!(":{}", region.http_port));
+        let note = if moved { "  (the port it should have had is taken)" } else { "" };
+        lines.push(format!("  {:<6} {url}{note}", region.name.as_str()));
+    }
+    lines.extend([
+        String::new(),
+        format!("Report a position in {first}, and ask for it in {last}:"),
+        format!("  curl -i {here}/v1/heartbeats -H 'content-type: application/json' \\"),
+        format!("    -d '{body}'"),
+        format!("  curl -s {place}"),
+        String::new(),
+    ]);
+    if first != last {
+        lines.extend([
+            "From a second terminal:".to_owned(),
+            format!("  cluster/cut {first} {last}    cluster/cut {first} {last} --one-way    cluster/heal"),
+            format!("  cluster/kill {last}      cluster/start {last}    cluster/status    cluster/check"),
+            String::new(),
+        ]);
+    }
+    lines.push("Ctrl-C ends it.\n".to_owned());
+    Ok(lines.join("\n"))
+}
+
+impl Cluster {
+    /// Keeps the board up to date, for ever, and tells of nodes that end by themselves.
+    async fn show(&self) {
+        let mut ticks = interval(if self.console.redraws() { DRAW_EVERY } else { WRITE_EVERY });
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        let mut known = self.lab.nodes();
+        loop {
+            ticks.tick().await;
+            let board = self.board.lock().await.look(&self.lab, &self.viewers).await;
+            self.console.draw(board);
+            let states = self.lab.nodes();
+            for (name, state) in &states {
+                match state {
+                    State::Down { why } if known[name] != *state && why != "killed" => {
+                        self.console.note(&format!("{name} {why}:\n{}", self.lab.log_tail(name)));
+                    }
+                    State::Down { .. } | State::Running { .. } => {}
+                }
+            }
+            known = states;
+        }
+    }
+
+    async fn carry_out(&self, order: &Order, say: &Say) -> Result<Outcome> {
+        match order {
+            Order::Cut { from, to, one_way } => {
+                let ways = if *one_way { Ways::OneWay } else { Ways::Both };
+                self.say(say, list("cut", &self.lab.cut(from, to, ways)?, "it is cut already")).await;
+                Ok(Outcome::Done)
+            }
+            Order::Heal { from, to } => {
+                let before = Vector::of_all(&self.lab).await;
+                let healed = match (from, to) {
+                    (Some(from), Some(to)) => self.lab.heal(from, to)?,
+                    (_, _) => self.lab.heal_all(),
+                };
+                self.say(say, list("healed", &healed, "nothing was cut")).await;
+                Ok(self.agree(&before, AGREE_WITHIN, say).await)
+            }
+            Order::Kill { name } => {
+                let killed = self.lab.kill(name).await?;
+                self.say(say, list("killed", &killed, "it is down already")).await;
+                Ok(Outcome::Done)
+            }
+            Order::Start { name } => {
+                let before = Vector::of_all(&self.lab).await;
+                let started = self.lab.start_again(name).await?;
+                self.say(say, list("started and ready:", &started, "it runs already")).await;
+                Ok(self.agree(&before, AGREE_WITHIN, say).await)
+            }
+            Order::Status => {
+                for line in self.status().await? {
+                    say.line(line).await;
+                }
+                Ok(Outcome::Done)
+            }
+            Order::Check => {
+                let before = Vector::of_all(&self.lab).await;
+                Ok(self.agree(&before, CHECK_WITHIN, say).await)
+            }
+        }
+    }
+
+    /// Waits until every node holds `target`, holds the viewers, and compares all answers.
+    async fn agree(&self, target: &Vector, within: Duration, say: &Say) -> Outcome {
+        let verdict = self.verdict(target, within).await;
+        self.say(say, verdict.to_string()).await;
+        for (name, state) in self.lab.nodes() {
+            if let State::Down { why } = state {
+                self.say(say, format!("not asked: {name} ({why})")).await;
+            }
+        }
+        let cuts = self.lab.relay().cuts();
+        if !cuts.is_empty() {
+            self.say(say, list("still cut:", &cuts, "")).await;
+        }
+        if verdict.is_alike() { Outcome::Done } else { Outcome::Failed }
+    }
+
+    async fn verdict(&self, target: &Vector, within: Duration) -> Verdict {
+        let took = match agreement::until_held(&self.lab, target, within).await {
+            Ok(took) => took,
+            Err(behind) => return behind,
+        };
+        let _held = self.viewers.rest().await;
+        match agreement::compare(&self.lab, &self.titles(), HELD_AT_MOST).await {
+            // What was apart is what took time; the rest is what was written since.
+            Verdict::Alike { titles, nodes, .. } => Verdict::Alike { after: took, titles, nodes },
+            verdict @ (Verdict::Behind { .. } | Verdict::Different { .. }) => verdict,
+        }
+    }
+
+    fn titles(&self) -> Vec<Title> {
+        let titles = self.viewers.titles();
+        let step = titles.len().div_ceil(TITLES_COMPARED_MAX).max(1);
+        titles.into_iter().step_by(step).collect()
+    }
+
+    async fn status(&self) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for (name, state) in self.lab.nodes() {
+            let state = match state {
+                State::Running { pid } => format!("process {pid}"),
+                State::Down { why } => format!("down: {why}"),
+            };
+            lines.push(format!("{name}  {}  {state}", self.lab.node_url(&name)));
+        }
+        for (way, traffic) in self.lab.relay().traffic() {
+            lines.push(format!(
+                "{way}  packets: {} passed, {} lost, {} cut off",
+                traffic.passed, traffic.dropped, traffic.cut
+            ));
+        }
+        lines.extend(self.console.board());
+        lines.extend(self.board.lock().await.complaints());
+        lines.extend(self.viewers.hand_overs().last_wrong.map(|wrong| format!("wrong: {wrong}")));
+        Ok(lines)
+    }
+
+    /// Tells both terminals.
+    async fn say(&self, say: &Say, text: String) {
+        self.console.note(&text);
+        say.line(text).await;
+    }
+}
+
+impl Obey for Cluster {
+    async fn obey(&self, order: Order, say: &Say) -> Outcome {
+        match self.carry_out(&order, say).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.say(say, format!("{error:#}")).await;
+                Outcome::Failed
+            }
+        }
+    }
+}
+
+fn list<T: ToString>(what: &str, items: &[T], if_none: &str) -> String {
+    if items.is_empty() {
+        return if_none.to_owned();
+    }
+    let items = items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    format!("{what} {items}")
+}
