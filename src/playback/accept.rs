@@ -72,11 +72,16 @@ pub struct Accepted {
 }
 
 /// What is to be done about a heartbeat.
+#[expect(clippy::large_enum_variant, reason = "nearly all that are let in are written")]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// These registers, in one batch: where the viewer was and, where the session has reached the end,
-    /// that it has.
-    Write(Vec<Write>),
+    /// One batch, with these registers.
+    Write {
+        /// Where the viewer was.
+        place: Write,
+        /// That the session has reached the end.
+        completion: Option<Write>,
+    },
     /// Nothing, and the answer is as good as if it had been.
     Acknowledge(Nothing),
 }
@@ -121,10 +126,8 @@ pub fn accept(
     let counter = heartbeat.seq.unwrap_or_default();
     let stamp = Stamp { time: moment.time, counter, writer: *session.as_bytes() };
     let current = known.current.map(|(_, sample)| sample);
-    let outcome = nothing_to_write(heartbeat, &moment, current).map_or_else(
-        || Outcome::Write(registers(heartbeat, title, stamp, moment, current, policy)),
-        Outcome::Acknowledge,
-    );
+    let outcome = nothing_to_write(heartbeat, &moment, current)
+        .map_or_else(|| registers(heartbeat, title, stamp, moment, current, policy), Outcome::Acknowledge);
     let promise = heartbeat.event.promise();
     Ok(Accepted { title: title.clone(), session, stamp, outcome, promise })
 }
@@ -189,16 +192,14 @@ fn registers(
     moment: Moment,
     current: Option<&Sample>,
     policy: &Policy,
-) -> Vec<Write> {
+) -> Outcome {
     let session = SessionId::from_bytes(stamp.writer);
     let completed = Stamp { time: moment.opened, counter: 0, writer: stamp.writer };
     let sample = sample(heartbeat, moment, current);
     let write = |slot, stamp, value| Write { key: title.key(slot), stamp, value };
-    let mut writes = vec![write(place(session, &sample), stamp, sample.encode())];
-    if completes(&sample, policy) {
-        writes.push(write(slot::completed(session), completed, Arc::default()));
-    }
-    writes
+    let completion =
+        completes(&sample, policy).then(|| write(slot::completed(session), completed, Arc::default()));
+    Outcome::Write { place: write(place(session, &sample), stamp, sample.encode()), completion }
 }
 
 fn sample(heartbeat: &Heartbeat, moment: Moment, current: Option<&Sample>) -> Sample {
@@ -298,8 +299,9 @@ mod tests {
     /// Kinds of slots and stamps' times written, or why nothing is.
     fn written(accepted: &Accepted) -> Result<Vec<(u8, WallTime)>, Nothing> {
         match &accepted.outcome {
-            Outcome::Write(writes) => {
-                Ok(writes.iter().map(|write| (write.key.slot.kind, write.stamp.time)).collect())
+            Outcome::Write { place, completion } => {
+                let writes = std::iter::once(place).chain(completion);
+                Ok(writes.map(|write| (write.key.slot.kind, write.stamp.time)).collect())
             }
             Outcome::Acknowledge(reason) => Err(*reason),
         }
@@ -316,7 +318,7 @@ mod tests {
         let known = Known { current, fence: None };
         let accepted = accept(&heartbeat, sender, known, now, &Policy::default()).expect("let in");
         let sample = match &accepted.outcome {
-            Outcome::Write(writes) => Some(Sample::decode(&writes[0].value).expect("a sample")),
+            Outcome::Write { place, .. } => Some(Sample::decode(&place.value).expect("a sample")),
             Outcome::Acknowledge(_) => None,
         };
         (accepted, sample)

@@ -207,6 +207,10 @@ mod tests {
 
     const NOW: WallTime = WallTime::from_ms(1_700_000_000_000);
 
+    /// Signed with sevens, on the day of `NOW`.
+    const GOLDEN: &str = "pm1.AABM2wGJoXCjYW5uoWOkZmlsbaFpxBABAQEBAQEBAQEBAQEBAQEBoW_PAAABi8_laAChYc8AAAGLz-Vo\
+        AKFizwAAAYvP5WgAoXEAoXIDoXjPAAABi9ULxADEZj8EJnCoSCJ-L85LXDAj7gaWgXurTNw8PpC4Cv8TTQ";
+
     fn keys() -> TokenKeys {
         TokenKeys::new(&[7; 32]).expect("long enough")
     }
@@ -222,6 +226,12 @@ mod tests {
         let claims = Claims { seen, device, rights: Rights { read: false, write: true }, ..claims() };
         let text = keys().sign(&claims, NOW);
         assert_eq!(keys().verify(&text, NOW), Ok(claims));
+    }
+
+    #[test]
+    fn the_text_of_a_token_is_the_one_that_players_hold() {
+        assert_eq!(keys().sign(&claims(), NOW), GOLDEN);
+        assert_eq!(keys().verify(GOLDEN, NOW), Ok(claims()));
     }
 
     #[test]

@@ -101,8 +101,8 @@ impl Node {
         match report {
             Report::Heartbeat(claims, heartbeat) => {
                 let accepted = self.admits(claims, heartbeat).expect("stories are told at their time");
-                let Outcome::Write(writes) = accepted.outcome else { return Merged::Unchanged };
-                writes.iter().fold(Merged::Unchanged, |all, write| {
+                let Outcome::Write { place, completion } = accepted.outcome else { return Merged::Unchanged };
+                std::iter::once(place).chain(completion).fold(Merged::Unchanged, |all, write| {
                     let one = self.write(write.key.slot, write.stamp, &write.value);
                     if one == Merged::Changed { one } else { all }
                 })
