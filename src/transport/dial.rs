@@ -1,10 +1,11 @@
 //! Dialling: one loop a configured peer, which sees to it that a link stands.
 //!
 //! ```text
-//!        ┌────────── none stands ─────────┐
-//!        ▼                                │
-//!     dialling ──met──► link lives ──► pause, 0 … 100 ms × 2ⁿ ≤ 5 s
-//!        └────────── failed ──────────────┘  (and while another link with the peer stands)
+//!              ┌──────────────────────────────────────────────────┐
+//!              ▼                                                  │
+//!     does a link stand? ──no──► dial ──► its link lives ──┐      │
+//!              │                   └───── failed ──────────┼──► pause, anything up to
+//!              └──yes──► wait until it has ended ──────────┘    100 ms × 2ⁿ ≤ 5 s
 //! ```
 
 use std::{net::SocketAddr, time::Duration};
@@ -30,13 +31,14 @@ pub const DIALS_MAX: usize = 16;
 pub(super) async fn keep_linked(shared: &Shared, peer: &PeerAddress) {
     let mut backoff = Backoff::new(shared.backoff_min, shared.backoff_max);
     for attempt in 0.. {
+        let started = Instant::now();
         if shared.peers.stands(&peer.name) {
             // The peer was quicker, or decided for its own connection: nothing to do while that stands.
             shared.peers.vacant(&peer.name).await;
-            backoff.reset();
+        } else {
+            dial(shared, peer, attempt).await;
         }
-        let started = Instant::now();
-        dial(shared, peer, attempt).await;
+        // Links that end as soon as they stand are failures too, whoever dialled them.
         if started.elapsed() >= shared.backoff_max {
             backoff.reset();
         }

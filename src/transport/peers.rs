@@ -176,7 +176,7 @@ impl Peers {
     pub(super) fn dialing(&self, name: &NodeName, address: Option<SocketAddr>) {
         if let Some(entry) = self.lock().get_mut(name) {
             entry.dialing = true;
-            entry.resolved = address.or(entry.resolved);
+            entry.resolved = address.map(canonical).or(entry.resolved);
         }
     }
 
@@ -197,6 +197,7 @@ impl Peers {
         let text = end.to_string();
         let (name, before) = {
             let mut entries = self.lock();
+            let address = address.map(canonical);
             let dialled_there = |entry: &Entry| address.is_some() && entry.resolved == address;
             let name = name.or_else(|| entries.iter().find(|(_, entry)| dialled_there(entry)).map(|it| it.0));
             match name.cloned() {
@@ -325,6 +326,11 @@ fn seen<'a>(entries: &'a mut BTreeMap<NodeName, Entry>, name: &NodeName) -> &'a 
         }
     }
     entries.entry(name.clone()).or_insert_with(|| Entry::new(None))
+}
+
+/// The address without its disguise: a socket of the sixth version shows those of the fourth mapped.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// Locks; whoever panicked while holding the lock left whole entries behind.

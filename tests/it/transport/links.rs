@@ -1,5 +1,7 @@
 //! What the owner of a transport is told, and in which order.
 
+use std::time::Duration;
+
 use playmark::transport::{
     FRAME_BYTES_MAX, LinkEnd, LinkEvent, PeerState, Priority, QUEUE_FRAMES_MAX, SendError,
 };
@@ -198,4 +200,31 @@ async fn a_link_that_its_owner_closes_comes_up_again() {
     assert_eq!(why, LinkEnd::PeerClosed { code: 2, reason: "a span ends before it starts".into() });
     let ((_, again_b), (_, again_a)) = (a.up().await, b.up().await);
     assert!(again_b.id() > to_b.id() && again_a.id() > to_a.id());
+}
+
+#[tokio::test]
+async fn links_that_never_last_are_dialled_ever_more_seldom() {
+    let demo = Authority::new("demo");
+    let (before_a, before_b) = (Relay::bind().await, Relay::bind().await);
+    let mut options = demo.options("a", 1);
+    options.peers = vec![demo.peer("b", before_b.address)];
+    let mut a = Node::start(options);
+    let mut options = demo.options("b", 2);
+    options.peers = vec![demo.peer("a", before_a.address)];
+    let mut b = Node::start(options);
+    tokio::join!(before_a.lead_to(&a), before_b.lead_to(&b));
+
+    let mut links = 0;
+    let refuse_all = async {
+        loop {
+            let (_, link) = a.up().await;
+            links += 1;
+            link.close("a message of which this build knows nothing");
+            a.down().await;
+        }
+    };
+    let take_all = async { while b.events.recv().await.is_some() {} };
+    // Two loops whose mean pauses are 50, 100, 200 … ms have some six turns each in three seconds.
+    let _ = tokio::time::timeout(Duration::from_secs(3), async { tokio::join!(refuse_all, take_all) }).await;
+    assert!((2..40).contains(&links), "{links} links in three seconds");
 }

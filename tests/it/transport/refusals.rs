@@ -5,8 +5,8 @@ use std::{fs, time::Duration};
 use playmark::{
     crdt::WallTime,
     transport::{
-        FRAME_BYTES_MAX, LinkEnd, LinkEvent, PeerMisbehaved, PeerState, Transport, TransportError,
-        TransportOptions, WireVersions,
+        FRAME_BYTES_MAX, HANDSHAKES_MAX, LinkEnd, LinkEvent, PeerMisbehaved, PeerState, SEEN_MAX, Transport,
+        TransportError, TransportOptions, WireVersions,
     },
 };
 use tokio::sync::mpsc;
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     forger::{Forger, closed, hello_of, say},
     relay::Relay,
-    world::{Authority, Node, directory, eventually, wall_now},
+    world::{Authority, Node, directory, eventually, wall_now, within},
 };
 
 /// Two nodes that dial each other.
@@ -183,6 +183,44 @@ async fn whoever_says_nothing_is_hung_up_on() {
         forger.connect(a.address(), &demo.name("a"), &demo.certify("b")).await.expect("a certificate");
     let (code, reason) = closed(&connection).await;
     assert_eq!(code, 23, "{reason}");
+}
+
+#[tokio::test]
+async fn strangers_beyond_the_bound_are_refused_before_their_handshake() {
+    let demo = Authority::new("demo");
+    let a = Node::start(demo.options("a", 1));
+    let (forger, paths) = (Forger::bind(), demo.certify("b"));
+    let mut silent = Vec::new();
+    let refused = loop {
+        match forger.connect(a.address(), &demo.name("a"), &paths).await {
+            Ok(connection) => silent.push(connection),
+            Err(error) => break error,
+        }
+        assert!(silent.len() <= HANDSHAKES_MAX, "{} handshakes", silent.len());
+    };
+    assert!(matches!(refused, quinn::ConnectionError::ConnectionClosed(_)), "{refused}");
+    assert_eq!(silent.len(), HANDSHAKES_MAX);
+    // Their places are free again when they have gone.
+    drop(silent);
+    within(async { while forger.connect(a.address(), &demo.name("a"), &paths).await.is_err() {} }).await;
+}
+
+#[tokio::test]
+async fn no_more_than_so_many_refused_peers_are_remembered() {
+    let demo = Authority::new("demo");
+    let a = Node::start(demo.options("a", 1));
+    let forger = Forger::bind();
+    for number in 0..=SEEN_MAX {
+        let name = demo.name(&format!("n{number}"));
+        let paths = demo.certify(name.name());
+        let connection = forger.connect(a.address(), &demo.name("a"), &paths).await.expect("a certificate");
+        let hello = hello_of(&name, 1);
+        let _words = say(&connection, hello.len(), &hello).await;
+        assert_eq!(closed(&connection).await.0, 20, "the node's own replica");
+        a.error(&name, &["one replica"]).await;
+    }
+    assert_eq!(a.transport.status().len(), SEEN_MAX);
+    assert_eq!(a.status(&demo.name("n0")), None, "the one of longest ago is forgotten");
 }
 
 /// Brings a forger so far that the node calls it a peer.
