@@ -165,6 +165,35 @@ async fn a_full_queue_refuses_and_has_room_again_when_the_peer_reads() {
 }
 
 #[tokio::test]
+async fn what_is_urgent_goes_first_where_the_path_is_narrow() {
+    let demo = Authority::new("demo");
+    let mut b = Node::start(demo.options("b", 2));
+    let relay = Relay::before(&b).await;
+    relay.narrow(4_000_000);
+    let mut options = demo.options("a", 1);
+    options.peers = vec![demo.peer("b", relay.address)];
+    let mut a = Node::start(options);
+    let ((_, to_b), (_, _to_a)) = (a.up().await, b.up().await);
+
+    let send = |priority: Priority, frames: usize| {
+        for _ in 0..frames {
+            to_b.send(vec![priority as u8; FRAME_BYTES_MAX], priority).expect("there is room");
+        }
+    };
+    send(Priority::Bulk, 60);
+    assert_eq!(b.frame().await.1[0], Priority::Bulk as u8);
+    send(Priority::Delta, 20);
+    send(Priority::Control, 20);
+    let mut arrived = [0; 3];
+    while arrived[Priority::Control as usize] < 20 {
+        arrived[usize::from(b.frame().await.1[0])] += 1;
+    }
+    // Only what was on its way already comes before; one after the other it would be as many of each.
+    let [_, deltas, bulk] = arrived;
+    assert!(deltas < 5 && bulk < 12, "{deltas} deltas and {bulk} of bulk before 20 of control");
+}
+
+#[tokio::test]
 async fn a_node_that_closes_is_seen_to_leave() {
     let demo = Authority::new("demo");
     let mut b = Node::start(demo.options("b", 2));

@@ -5,11 +5,17 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::{net::UdpSocket, sync::mpsc, task::JoinSet};
+use tokio::{
+    net::UdpSocket,
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
 use super::world::{LOOPBACK, Node};
 
@@ -17,15 +23,17 @@ use super::world::{LOOPBACK, Node};
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     target: mpsc::Sender<SocketAddr>,
-    cut: Arc<Cut>,
+    path: Arc<Path>,
     _tasks: JoinSet<()>,
 }
 
-/// Which ways are cut.
+/// Which ways are cut, and how wide the way to the node is.
 #[derive(Default)]
-struct Cut {
-    to_node: AtomicBool,
-    from_node: AtomicBool,
+struct Path {
+    to_node_cut: AtomicBool,
+    from_node_cut: AtomicBool,
+    // Nanoseconds for each byte; a datagram waits in the socket's buffer until those before it have passed.
+    to_node_ns: AtomicU64,
 }
 
 impl Relay {
@@ -33,10 +41,10 @@ impl Relay {
         let socket = Arc::new(UdpSocket::bind(LOOPBACK).await.expect("a socket"));
         let address = socket.local_addr().expect("an address");
         let (target, targets) = mpsc::channel(1);
-        let cut = Arc::new(Cut::default());
+        let path = Arc::new(Path::default());
         let mut tasks = JoinSet::new();
-        tasks.spawn(relay(socket, targets, Arc::clone(&cut)));
-        Self { address, target, cut, _tasks: tasks }
+        tasks.spawn(relay(socket, targets, Arc::clone(&path)));
+        Self { address, target, path, _tasks: tasks }
     }
 
     pub(crate) async fn before(node: &Node) -> Self {
@@ -50,16 +58,22 @@ impl Relay {
     }
 
     pub(crate) fn cut(&self, to_node: bool, from_node: bool) {
-        self.cut.to_node.store(to_node, Ordering::Relaxed);
-        self.cut.from_node.store(from_node, Ordering::Relaxed);
+        self.path.to_node_cut.store(to_node, Ordering::Relaxed);
+        self.path.from_node_cut.store(from_node, Ordering::Relaxed);
+    }
+
+    /// Lets this many bytes pass to the node in each second.
+    pub(crate) fn narrow(&self, bytes_per_second: u32) {
+        self.path.to_node_ns.store(1_000_000_000 / u64::from(bytes_per_second), Ordering::Relaxed);
     }
 }
 
-async fn relay(socket: Arc<UdpSocket>, mut targets: mpsc::Receiver<SocketAddr>, cut: Arc<Cut>) {
+async fn relay(socket: Arc<UdpSocket>, mut targets: mpsc::Receiver<SocketAddr>, path: Arc<Path>) {
     let mut target = targets.recv().await.expect("a relay leads somewhere");
     let mut callers: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut backs = JoinSet::new();
     let mut datagram = vec![0; 65_536];
+    let mut free = Instant::now();
     loop {
         let (length, caller) = tokio::select! {
             received = socket.recv_from(&mut datagram) => received.expect("loopback does not fail"),
@@ -71,14 +85,17 @@ async fn relay(socket: Arc<UdpSocket>, mut targets: mpsc::Receiver<SocketAddr>, 
                 None => return,
             },
         };
-        if cut.to_node.load(Ordering::Relaxed) {
+        if path.to_node_cut.load(Ordering::Relaxed) {
             continue;
         }
+        let passing = path.to_node_ns.load(Ordering::Relaxed) * length as u64;
+        free = free.max(Instant::now()) + Duration::from_nanos(passing);
+        sleep_until(free).await;
         let onward = match callers.entry(caller) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let onward = Arc::new(UdpSocket::bind(LOOPBACK).await.expect("a socket"));
-                backs.spawn(back(Arc::clone(&onward), Arc::clone(&socket), caller, Arc::clone(&cut)));
+                backs.spawn(back(Arc::clone(&onward), Arc::clone(&socket), caller, Arc::clone(&path)));
                 new.insert(onward)
             }
         };
@@ -87,11 +104,11 @@ async fn relay(socket: Arc<UdpSocket>, mut targets: mpsc::Receiver<SocketAddr>, 
     }
 }
 
-async fn back(from: Arc<UdpSocket>, to: Arc<UdpSocket>, caller: SocketAddr, cut: Arc<Cut>) {
+async fn back(from: Arc<UdpSocket>, to: Arc<UdpSocket>, caller: SocketAddr, path: Arc<Path>) {
     let mut datagram = vec![0; 65_536];
     loop {
         let Ok(length) = from.recv(&mut datagram).await else { continue };
-        if !cut.from_node.load(Ordering::Relaxed) {
+        if !path.from_node_cut.load(Ordering::Relaxed) {
             let _ = to.send_to(&datagram[..length], caller).await;
         }
     }
