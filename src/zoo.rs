@@ -42,6 +42,10 @@ pub enum Bug {
     UnsyncedClaimed,
     /// A relay writes values anew and strips what it does not know.
     UnknownStripped,
+    /// A new life takes for synced all that it finds in its store.
+    UnsyncedAtOpen,
+    /// Registers of a life that lost its tail stay where they came early, and nobody else hears of them.
+    EarlyForgotten,
     /// A replica stamps heartbeats with its own clock where they are older.
     StampClampedToNow,
     /// Players send queued samples under their newest token.
@@ -54,7 +58,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,
@@ -73,6 +77,8 @@ impl Bug {
         Self::RotMerged,
         Self::UnsyncedClaimed,
         Self::UnknownStripped,
+        Self::UnsyncedAtOpen,
+        Self::EarlyForgotten,
         Self::StampClampedToNow,
         Self::NewestTokenOnOldSamples,
         Self::AcknowledgedBeforeCommit,

@@ -108,8 +108,11 @@ impl<S: Store> Replica<S> {
             for (slot, register) in &item.stands {
                 let key = Key { title: item.key.title.clone(), slot: *slot };
                 let register = relayed(&key, register);
-                changed |=
-                    self.stage.merge(&self.store, self.options.retain, &key, &register)? == Merged::Changed;
+                let merged = self.stage.merge(&self.store, self.options.retain, &key, &register)?;
+                if merged == Merged::Changed {
+                    changed = true;
+                    self.log_early(register.dot, &key, delta);
+                }
             }
             if changed || !planted(Bug::OnlyChangesLogged) {
                 self.stage.log(Dot { origin: delta.origin, version: item.position }, &item.key);
@@ -127,13 +130,15 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// Does what time asks for: statuses, and a look at feeds that stand still.
+    /// Does what time asks for: statuses, a look at feeds that stand still, and at origins that nobody
+    /// will complete; their registers enter again with the next commit.
     pub fn handle_timeout(&mut self, now: Now) {
         if now.mono < self.next_status {
             return;
         }
         self.next_status = now.mono.plus(STATUS_INTERVAL);
         self.status_due.extend(self.peers.keys());
+        self.orphans = self.early.orphans(&self.peers, &self.vector, now.mono);
         for source in self.plan.stalled(&self.peers, &self.vector, now.mono) {
             if let Some(intake) = self.intakes.get_mut(&source) {
                 intake.renew();

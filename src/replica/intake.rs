@@ -43,6 +43,11 @@ impl Intake {
         }
     }
 
+    /// Whether the peer is to feed an origin.
+    pub(super) fn wants(&self, origin: Origin) -> bool {
+        self.origins.contains(&origin)
+    }
+
     /// Forces a new subscription.
     pub(super) fn renew(&mut self) {
         self.renew = true;

@@ -7,11 +7,18 @@ use std::{
     time::Duration,
 };
 
-use super::{Message, Monotonic, Now, PeerView, feed::Feed, intake::Intake, plan::Plan, stage::Stage};
+use super::{
+    Message, Monotonic, Now, PeerView,
+    early::{EARLY_NOTE, Early},
+    feed::Feed,
+    intake::Intake,
+    plan::Plan,
+    stage::Stage,
+};
 use crate::{
     crdt::{
         Dot, HybridClock, Key, Merged, Origin, Register, ReplicaId, Slot, Stamp, Timestamp, VALUE_BYTES_MAX,
-        VersionVector,
+        VersionVector, WallTime,
     },
     store::{Durability, Store, StoreError},
     zoo::{Bug, planted},
@@ -87,6 +94,9 @@ pub struct Replica<S> {
     pub(super) feeds: BTreeMap<ReplicaId, Feed>,
     pub(super) intakes: BTreeMap<ReplicaId, Intake>,
     pub(super) plan: Plan,
+    pub(super) early: Early,
+    /// Origins whose early registers enter again with the next commit.
+    pub(super) orphans: BTreeSet<Origin>,
     pub(super) subscriptions: u64,
     pub(super) status_due: BTreeSet<ReplicaId>,
     pub(super) next_status: Monotonic,
@@ -97,16 +107,30 @@ pub struct Replica<S> {
 impl<S: Store> Replica<S> {
     /// Starts a life on a store.
     ///
+    /// The store is synced first: an earlier life may have ended with a tail that the system had not
+    /// written back, and peers are told of what this one holds as synced. Versions start above every
+    /// version that the store holds, as far as the drift bound allows.
+    ///
     /// # Errors
-    /// The store may not be readable.
-    pub fn open(options: Options, store: S, now: Now) -> Result<Self, StoreError> {
+    /// The store may not be readable, or cannot be synced.
+    pub fn open(options: Options, mut store: S, now: Now) -> Result<Self, StoreError> {
+        if !planted(Bug::UnsyncedAtOpen) {
+            store.sync()?;
+        }
         let vector = store.vector()?;
+        let early = store.note(EARLY_NOTE)?.map(|note| Early::from_note(&note)).unwrap_or_default();
         let floor = store.note(FLOOR_NOTE)?.and_then(|note| Some(u64::from_be_bytes(note.try_into().ok()?)));
         let floor = if planted(Bug::FloorNotKept) { 0 } else { floor.unwrap_or_default() };
+        let mut clock = HybridClock::above(Timestamp::from_u64(floor));
+        if !planted(Bug::ClockNotMerged) {
+            for (_, &version) in &vector {
+                let _ = clock.observe(version, now.wall);
+            }
+        }
         Ok(Self {
             options,
             store,
-            clock: HybridClock::above(Timestamp::from_u64(floor)),
+            clock,
             synced: vector.clone(),
             vector,
             synced_untold: BTreeSet::new(),
@@ -115,6 +139,8 @@ impl<S: Store> Replica<S> {
             feeds: BTreeMap::new(),
             intakes: BTreeMap::new(),
             plan: Plan::default(),
+            early,
+            orphans: BTreeSet::new(),
             subscriptions: now.wall.as_ms(),
             status_due: BTreeSet::new(),
             next_status: now.mono,
@@ -140,6 +166,12 @@ impl<S: Store> Replica<S> {
     /// What it holds that would survive a power cut.
     pub fn synced(&self) -> &VersionVector {
         &self.synced
+    }
+
+    /// The greatest version that its clock has given or observed; after a write that changed something,
+    /// the version of that write.
+    pub fn clock(&self) -> Timestamp {
+        self.clock.last()
     }
 
     /// Its store.
@@ -207,18 +239,26 @@ impl<S: Store> Replica<S> {
         if value.len() > VALUE_BYTES_MAX {
             return Err(WriteError::ValueTooLong { bytes: value.len() });
         }
-        let dot = Dot { origin: self.options.origin, version: self.clock.tick(now.wall) };
+        let dot = self.next_dot(now.wall);
         let register = Register::seal(key, stamp, dot, value);
         let merged = self.stage.merge(&self.store, self.options.retain, key, &register)?;
         if merged == Merged::Changed {
-            self.stage.log(dot, key);
-            self.stage.advance(dot.origin, dot.version);
-            self.stage.note(FLOOR_NOTE, dot.version.as_u64().to_be_bytes().to_vec());
+            self.log_own(dot, key);
             if planted(Bug::SentBeforeCommit) {
                 self.vector.advance(dot.origin, dot.version);
             }
         }
         Ok(merged)
+    }
+
+    pub(super) fn next_dot(&mut self, wall: WallTime) -> Dot {
+        Dot { origin: self.options.origin, version: self.clock.tick(wall) }
+    }
+
+    pub(super) fn log_own(&mut self, dot: Dot, key: &Key) {
+        self.stage.log(dot, key);
+        self.stage.advance(dot.origin, dot.version);
+        self.stage.note(FLOOR_NOTE, dot.version.as_u64().to_be_bytes().to_vec());
     }
 
     /// Makes everything staged durable, or nothing.
@@ -227,6 +267,7 @@ impl<S: Store> Replica<S> {
     /// After an error this life is over: what the store holds is unknown, and nothing more is written or
     /// sent under its origin. Reopen the store as a new life.
     pub fn commit(&mut self, durability: Durability, now: Now) -> Result<Committed, StoreError> {
+        self.settle_early(now)?;
         let batch = self.stage.take(&self.vector);
         if let Err(why) = Stage::commit(&mut self.store, &batch, durability) {
             self.broken = true;

@@ -27,9 +27,13 @@
 //!    is read. A cursor is worth nothing at another feeder: a new subscription starts from the vector.
 //! 5. An entry goes only when a later entry of the same origin and key is at or below the vector.
 //!
+//! A register can come before the vector covers it, and its writer can lose the tail that would have; what
+//! then becomes of it is told in `early`.
+//!
 //! What was refused: an outbox for each peer (it grows with the slowest), acknowledgements that drive
 //! retransmission of single writes (the vector says it all), and trust in arrival order.
 
+mod early;
 mod feed;
 mod handle;
 mod intake;
@@ -42,6 +46,7 @@ mod stage;
 mod time;
 pub mod wire;
 
+pub use early::ENTER_AGAIN_AFTER;
 pub use feed::{PART_BYTES_MAX, WINDOW_PARTS};
 pub use handle::HandleError;
 pub use machine::{Committed, Options, Replica, Retain, Transmit, WriteError};

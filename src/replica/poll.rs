@@ -47,6 +47,8 @@ impl<S: Store> Replica<S> {
             Some((to, subscribe))
         })?;
         self.subscriptions = next;
+        // What an acknowledgement would have told while the subscription was renewed, or before the link.
+        self.synced_untold.insert(to);
         Some(Transmit { to, message: Message::Subscribe(subscribe) })
     }
 

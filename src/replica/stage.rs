@@ -47,6 +47,11 @@ impl Stage {
         self.batch.changes.insert((dot.origin, dot.version), Some(key.clone()));
     }
 
+    /// Takes a position above the vector out of the change index.
+    pub(super) fn unlog(&mut self, dot: Dot) {
+        self.batch.changes.insert((dot.origin, dot.version), None);
+    }
+
     /// Remembers an entry that a feed found overwritten below the vector.
     pub(super) fn drop_stale(&mut self, dot: Dot) {
         if self.stale.len() < STALE_MAX {
