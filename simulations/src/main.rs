@@ -1,2 +1,92 @@
-//! Playmark.
-fn main() {}
+//! The command line of the simulator; `docs/SIMULATION.md` tells more.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use playmark::zoo::Bug;
+use simulations::{Length, Scenario, Telling, hunt, run, suite};
+
+/// The real replica in virtual time.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the seeds that once failed, then new ones, on all cores.
+    Run {
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        seeds: u64,
+        /// The first of them.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Fault phases of a minute, not of seconds.
+        #[arg(long)]
+        long: bool,
+    },
+    /// Runs one seed and prints every event.
+    Replay {
+        /// Which.
+        seed: u64,
+        /// As for `run`.
+        #[arg(long)]
+        long: bool,
+        /// Plants a bug of the zoo.
+        #[arg(long)]
+        bug: Option<String>,
+    },
+    /// Plants every known bug in turn, and fails if one of them is not found.
+    Zoo {
+        /// How many seeds may pass before a bug counts as not found.
+        #[arg(long, default_value_t = hunt::BUDGET)]
+        budget: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run { seeds, from, long } => suite::run_all(from, seeds, length(long)),
+        Command::Replay { seed, long, bug } => replay(seed, length(long), bug.as_deref()),
+        Command::Zoo { budget } => hunt::print_table(budget),
+    }
+}
+
+fn length(long: bool) -> Length {
+    if long { Length::Long } else { Length::Short }
+}
+
+fn replay(seed: u64, length: Length, bug: Option<&str>) -> ExitCode {
+    let bug = match bug.map(named) {
+        None => None,
+        Some(Ok(bug)) => Some(bug),
+        Some(Err(why)) => {
+            eprintln!("{why}");
+            return ExitCode::from(2);
+        }
+    };
+    let report = run(Scenario { seed, length, bug, telling: Telling::Lines });
+    for line in &report.lines {
+        println!("{line}");
+    }
+    println!(
+        "scenario {}, seed {seed}, trace {:016x}, {:?}",
+        simulations::VERSION,
+        report.digest,
+        report.stats
+    );
+    match report.result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(violation) => {
+            println!("{violation}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn named(name: &str) -> Result<Bug, String> {
+    let found = Bug::ALL.into_iter().find(|bug| format!("{bug:?}").eq_ignore_ascii_case(name));
+    found.ok_or_else(|| format!("no bug is named {name}; there are {:?}", Bug::ALL))
+}

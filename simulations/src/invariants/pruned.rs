@@ -1,0 +1,27 @@
+//! A title holds nothing that its fence erased and no more than its kinds have room for: what was pruned
+//! or erased never comes back.
+
+use super::{Observed, Violation};
+use crate::model;
+
+/// Checks the titles that a commit changed.
+pub(super) fn check(observed: &Observed<'_>) -> Result<(), Violation> {
+    let mut last = None;
+    for change in &observed.commit.changes {
+        let title = &change.key.title;
+        if last.replace(title) == Some(title) {
+            continue;
+        }
+        let stamps: Vec<_> =
+            observed.platter.title(title).iter().map(|(slot, it)| (*slot, it.stamp)).collect();
+        if let Some(&(slot, stamp)) = stamps.iter().find(|&&(slot, stamp)| model::falls(&stamps, slot, stamp))
+        {
+            let key = model::name(&title.key(slot));
+            return Err(Violation::new(
+                "pruned",
+                format!("{stamp:?} stands at {key} and has no place there"),
+            ));
+        }
+    }
+    Ok(())
+}

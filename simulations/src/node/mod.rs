@@ -1,0 +1,189 @@
+//! A node: one replica, its disk and its clock, and the driver's turn.
+//!
+//! ```text
+//! drain the inbox → stage → one commit → answer → send
+//! ```
+
+mod turn;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use playmark::{
+    crdt::{Dot, Origin, ReplicaId, Timestamp},
+    playback::{retain_title, slot::FENCE},
+    replica::{Monotonic, Now, Options, Replica, Retain},
+    store::{Durability, FailedCommit},
+};
+
+use self::turn::Turn;
+use crate::{
+    disk::Disk,
+    invariants::{Violation, acknowledged::Promises, clock_bounds::Told, index_whole, no_holes},
+    ledger::Ledger,
+    network::Connection,
+    request::{Answer, Request},
+    time::{Moment, WallClock},
+};
+
+/// A machine: what survives its process, and the process if it runs.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) index: usize,
+    pub(crate) id: ReplicaId,
+    pub(crate) disk: Disk,
+    pub(crate) clock: WallClock,
+    pub(crate) promises: Promises,
+    /// The lives on the present disk, and the greatest version that each gave and did not lose. What it
+    /// learnt again from others after a loss does not count: no clock could know of it.
+    lives: Vec<(Origin, Timestamp)>,
+    pub(crate) life: Option<Life>,
+}
+
+/// A process.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) replica: Replica<Disk>,
+    pub(crate) inbox: VecDeque<Input>,
+    /// The connection to each peer that is up.
+    pub(crate) connections: BTreeMap<ReplicaId, Connection>,
+    /// Which turn event counts; earlier ones are void.
+    pub(crate) next_turn: Option<Moment>,
+    started: Moment,
+    last_sync: Moment,
+    told: Told,
+    floor: Timestamp,
+    waiting: Vec<Waiting>,
+}
+
+/// A request that waits for another machine's sync.
+#[derive(Debug)]
+struct Waiting {
+    request: Request,
+    dot: Option<Dot>,
+    until: Moment,
+}
+
+/// What comes to a node.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Up { peer: ReplicaId, origin: Origin, connection: Connection },
+    Down { peer: ReplicaId, connection: Connection },
+    Frame { from: ReplicaId, connection: Connection, bytes: Vec<u8>, rot: bool },
+    Request(Request),
+}
+
+/// What chance has in store for a turn.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Fate {
+    pub(crate) crash: Option<CrashPoint>,
+    pub(crate) failure: Option<FailedCommit>,
+    pub(crate) sync_fails: bool,
+    /// How many messages the turn may send before it goes on to the next one.
+    pub(crate) transmits_max: usize,
+    /// How long what is committed may stay unsynced.
+    pub(crate) sync_every: Duration,
+}
+
+/// Before what in its turn a process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CrashPoint {
+    Commit,
+    Answers,
+    Transmits,
+}
+
+/// What a turn did to the outside.
+#[derive(Default, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) frames: Vec<(ReplicaId, Connection, Vec<u8>)>,
+    pub(crate) answers: Vec<(Request, Answer)>,
+    /// Peers whose links are to be closed.
+    pub(crate) closed: Vec<(ReplicaId, Connection)>,
+    /// The process is over: crashed, or its store failed.
+    pub(crate) over: bool,
+    /// When the next turn is due by the replica's own timers.
+    pub(crate) next_turn: Option<Moment>,
+    /// Whether something went out that is more than a status or an acknowledgement.
+    pub(crate) busy: bool,
+}
+
+impl Node {
+    pub(crate) fn new(index: usize, id: ReplicaId, clock: WallClock) -> Self {
+        let (disk, promises) = (Disk::default(), Promises::default());
+        Self { index, id, disk, clock, promises, lives: Vec::new(), life: None }
+    }
+
+    /// Starts a process on the disk.
+    pub(crate) fn boot(&mut self, origin: Origin, linger: Duration, at: Moment) {
+        let retain = Retain { leaving: retain_title, sweeps: |slot| slot == FENCE };
+        let options = Options { id: self.id, origin, retain, linger };
+        let now = Now { wall: self.clock.read(at), mono: Monotonic::default() };
+        let vector = self.disk.platter().vector();
+        let floor = self.lives.iter().map(|&(_, given)| given).max().unwrap_or_default();
+        let mut told = Told::beginning(floor, now.wall);
+        for (_, &version) in &vector {
+            told.observe(version, now.wall);
+        }
+        self.lives.push((origin, Timestamp::ZERO));
+        let replica = Replica::open(options, self.disk.clone(), now).expect("memory can be read");
+        self.life = Some(Life {
+            replica,
+            inbox: VecDeque::new(),
+            connections: BTreeMap::new(),
+            next_turn: None,
+            started: at,
+            last_sync: at,
+            told,
+            floor,
+            waiting: Vec::new(),
+        });
+    }
+
+    /// The driver's turn.
+    pub(crate) fn turn(&mut self, at: Moment, fate: Fate, ledger: &mut Ledger) -> Result<Outcome, Violation> {
+        let Some(life) = &mut self.life else {
+            return Ok(Outcome::default());
+        };
+        let now = Now { wall: self.clock.read(at), mono: Monotonic::since_start(at.since(life.started)) };
+        let mut turn = Turn {
+            life,
+            disk: &self.disk,
+            promises: &mut self.promises,
+            given: &mut self.lives.last_mut().expect("a life was entered").1,
+            ledger,
+            at,
+            now,
+            written: Vec::new(),
+            staged: Vec::new(),
+            durability: Durability::Process,
+            outcome: Outcome::default(),
+        };
+        turn.run(fate)?;
+        Ok(turn.outcome)
+    }
+
+    /// Cuts the power: the process ends, and of what is unsynced the first `keep` batches stay.
+    pub(crate) fn cut_power(&mut self, keep: usize, ledger: &Ledger) -> Result<usize, Violation> {
+        self.life = None;
+        let lost = self.disk.cut_power(keep);
+        let platter = self.disk.platter();
+        let vector = platter.vector();
+        for (origin, given) in &mut self.lives {
+            *given = (*given).min(vector.upto(*origin));
+        }
+        no_holes::check_all(&platter, ledger)?;
+        index_whole::check_all(&platter, ledger)?;
+        self.promises.power_cut(&platter)?;
+        Ok(lost)
+    }
+}
+
+impl Life {
+    /// When a moment of the replica's monotonic time is.
+    fn moment(&self, mono: Monotonic) -> Moment {
+        self.started.plus(mono.since(Monotonic::default()))
+    }
+}

@@ -1,0 +1,218 @@
+//! What chance gives one world: each seed first draws its faults, then the run.
+//!
+//! Every kind of fault is left out of about half of the worlds, so that a rare meeting of two kinds is
+//! not drowned by the others (Groce et al. 2012, swarm testing). Two worlds in five are aimed besides: at
+//! meetings that chance alone brings about too seldom.
+
+use std::time::Duration;
+
+use playmark::crdt::VALUE_BYTES_MAX;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::network::{Quality, chance};
+
+/// How long a world's fault phase is, and how much happens in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Length {
+    /// A few seconds.
+    Short,
+    /// About a minute.
+    Long,
+}
+
+/// One world's faults and load.
+#[derive(Clone, Debug)]
+pub(crate) struct Profile {
+    pub(crate) nodes: usize,
+    /// Whether each pair of nodes can have a link; where not, others must relay.
+    pub(crate) mesh: Mesh,
+    pub(crate) faults_ms: u64,
+    pub(crate) quality: Quality,
+    /// The mean time between two cuts of links; zero for never.
+    pub(crate) cut_every_ms: u64,
+    pub(crate) cut_ms: u64,
+    /// Of a hundred cuts so many are seen by the link, which then goes down.
+    pub(crate) seen_percent: u32,
+    /// The mean time between two ends of processes; zero for never.
+    pub(crate) crash_every_ms: u64,
+    pub(crate) down_ms: u64,
+    /// Of a hundred crashes so many are cuts of the power.
+    pub(crate) power_percent: u32,
+    /// Of ten thousand turns so many meet a commit that fails.
+    pub(crate) failures_per_myriad: u32,
+    /// The mean time between two jumps of a wall clock; zero for never.
+    pub(crate) jump_every_ms: u64,
+    pub(crate) skew_ms: i64,
+    pub(crate) drift_ppm: i64,
+    /// Of a thousand parts so many come from rotten memory.
+    pub(crate) rot_per_mille: u32,
+    pub(crate) turn_us: u64,
+    pub(crate) transmits_max: usize,
+    pub(crate) sync_every: Duration,
+    pub(crate) linger: Duration,
+    pub(crate) load: Load,
+    /// Whether only a part of the nodes heals at first.
+    pub(crate) core_first: bool,
+}
+
+/// Which pairs of nodes can have a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mesh {
+    Full,
+    /// Each with the next one.
+    Line,
+    /// All with the first one.
+    Star,
+}
+
+/// What writers do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) writes: u32,
+    pub(crate) titles: u32,
+    pub(crate) sessions: u32,
+    /// How many writes come at once at most.
+    pub(crate) burst: u32,
+    pub(crate) value_bytes: usize,
+    /// Of a hundred writes so many repeat an earlier request.
+    pub(crate) retry_percent: u32,
+    /// Of a hundred writes so many say something else under the stamp of an earlier one.
+    pub(crate) lie_percent: u32,
+    /// Of a hundred writes so many are fences.
+    pub(crate) fence_percent: u32,
+    /// How far stamps are off the order of arrival.
+    pub(crate) disorder_ms: u64,
+    pub(crate) promises: bool,
+}
+
+impl Profile {
+    pub(crate) fn draw(rng: &mut ChaCha8Rng, length: Length) -> Self {
+        let mut profile = Self::swarm(rng, length);
+        match rng.random_range(0..10) {
+            0 => profile.aim_at_spans(rng),
+            1 => profile.aim_at_tails(rng),
+            2 => profile.aim_at_relays(rng),
+            3 => profile.aim_at_pruning(rng),
+            _ => {}
+        }
+        profile
+    }
+
+    /// Spans of many parts, whose entries are overwritten while they are read.
+    fn aim_at_spans(&mut self, rng: &mut ChaCha8Rng) {
+        self.nodes = pick(rng, &[2, 2, 3]);
+        self.mesh = Mesh::Full;
+        self.core_first = false;
+        self.quality.bytes_per_ms = 100_000;
+        self.turn_us = pick(rng, &[100, 3_000, 20_000]);
+        self.transmits_max = pick(rng, &[1, 1, 2, 8]);
+        self.crash_every_ms = if chance(rng, 70) { 0 } else { 800 };
+        self.seen_percent = pick(rng, &[0, 0, 100]);
+        let load = &mut self.load;
+        load.writes *= 10;
+        (load.value_bytes, load.burst) = (VALUE_BYTES_MAX, pick(rng, &[4, 40, 200]));
+        (load.titles, load.sessions) = (pick(rng, &[8, 20]), pick(rng, &[3, 8]));
+        (load.fence_percent, load.disorder_ms) = (0, 0);
+    }
+
+    /// Tails that are sent, and lost before they are synced.
+    fn aim_at_tails(&mut self, rng: &mut ChaCha8Rng) {
+        self.crash_every_ms = pick(rng, &[200, 600]);
+        self.power_percent = 100;
+        self.sync_every = Duration::from_secs(3);
+        self.transmits_max = pick(rng, &[1, 2]);
+        self.turn_us = pick(rng, &[3_000, 20_000]);
+        self.load.value_bytes = VALUE_BYTES_MAX;
+        self.load.burst = 40;
+        self.load.titles = 20;
+        self.load.promises = false;
+    }
+
+    /// Writes that reach some nodes only through others, over links that fail in one direction.
+    fn aim_at_relays(&mut self, rng: &mut ChaCha8Rng) {
+        self.nodes = pick(rng, &[3, 4, 5]);
+        self.mesh = pick(rng, &[Mesh::Full, Mesh::Line, Mesh::Star]);
+        (self.cut_every_ms, self.cut_ms) = (pick(rng, &[100, 300]), pick(rng, &[500, 2_000]));
+        self.seen_percent = 0;
+        self.core_first = false;
+        (self.load.titles, self.load.sessions) = (2, pick(rng, &[1, 4]));
+        self.load.disorder_ms = 10_000;
+    }
+
+    /// Titles with more sessions than they keep, written on both sides of a cut.
+    fn aim_at_pruning(&mut self, rng: &mut ChaCha8Rng) {
+        (self.cut_every_ms, self.cut_ms) = (pick(rng, &[100, 300]), pick(rng, &[500, 2_000]));
+        (self.load.titles, self.load.sessions) = (1, 40);
+        self.load.fence_percent = pick(rng, &[0, 0, 5]);
+        self.load.disorder_ms = pick(rng, &[1_000, 10_000]);
+    }
+
+    fn swarm(rng: &mut ChaCha8Rng, length: Length) -> Self {
+        let nodes = pick(rng, &[2, 3, 3, 4, 5]);
+        let faults_ms = match length {
+            Length::Short => pick(rng, &[2_000, 4_000, 6_000]),
+            Length::Long => pick(rng, &[20_000, 40_000, 60_000]),
+        };
+        Self {
+            nodes,
+            mesh: pick(rng, &[Mesh::Full, Mesh::Full, Mesh::Full, Mesh::Line, Mesh::Star]),
+            faults_ms,
+            quality: quality(rng),
+            cut_every_ms: sometimes(rng, &[200, 600, 1_500]),
+            cut_ms: pick(rng, &[100, 500, 2_000]),
+            seen_percent: pick(rng, &[0, 50, 100]),
+            crash_every_ms: sometimes(rng, &[300, 800, 2_000]),
+            down_ms: pick(rng, &[10, 200, 1_000]),
+            power_percent: pick(rng, &[0, 50, 100]),
+            failures_per_myriad: sometimes(rng, &[10, 100, 300]),
+            jump_every_ms: sometimes(rng, &[300, 1_000]),
+            skew_ms: sometimes(rng, &[5, 300, 3_000, 90_000]),
+            drift_ppm: sometimes(rng, &[50, 5_000]),
+            rot_per_mille: if chance(rng, 15) { 20 } else { 0 },
+            turn_us: pick(rng, &[0, 100, 3_000, 20_000]),
+            transmits_max: pick(rng, &[1, 2, 4, usize::MAX]),
+            sync_every: Duration::from_millis(pick(rng, &[0, 5, 50, 500, 3_000])),
+            linger: Duration::from_millis(pick(rng, &[0, 2, 25])),
+            load: load(rng, length),
+            core_first: nodes > 2 && chance(rng, 30),
+        }
+    }
+}
+
+fn quality(rng: &mut ChaCha8Rng) -> Quality {
+    Quality {
+        latency: Duration::from_micros(pick(rng, &[100, 2_000, 20_000, 150_000])),
+        jitter: Duration::from_micros(pick(rng, &[0, 500, 10_000, 80_000])),
+        loss_percent: sometimes(rng, &[1, 5, 15, 30]),
+        copies_percent: sometimes(rng, &[2, 10, 20]),
+        reorders: chance(rng, 40),
+        bytes_per_ms: pick(rng, &[100, 1_000, 100_000]),
+    }
+}
+
+fn load(rng: &mut ChaCha8Rng, length: Length) -> Load {
+    let writes = pick(rng, &[10, 30, 60, 120]);
+    Load {
+        writes: if length == Length::Long { writes * 20 } else { writes },
+        titles: pick(rng, &[1, 2, 8, 60]),
+        sessions: pick(rng, &[1, 4, 12, 40]),
+        burst: pick(rng, &[1, 1, 4, 40]),
+        value_bytes: pick(rng, &[8, 8, 80, 500]),
+        retry_percent: sometimes(rng, &[10, 40]),
+        lie_percent: if chance(rng, 20) { 10 } else { 0 },
+        fence_percent: if chance(rng, 25) { 4 } else { 0 },
+        disorder_ms: sometimes(rng, &[50, 1_000, 10_000]),
+        promises: chance(rng, 60),
+    }
+}
+
+/// One of several values.
+pub(crate) fn pick<T: Copy>(rng: &mut ChaCha8Rng, values: &[T]) -> T {
+    values[rng.random_range(0..values.len())]
+}
+
+/// Nothing in half of the cases, otherwise one of several values.
+fn sometimes<T: Copy + Default>(rng: &mut ChaCha8Rng, values: &[T]) -> T {
+    if chance(rng, 50) { T::default() } else { pick(rng, values) }
+}

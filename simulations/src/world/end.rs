@@ -1,0 +1,155 @@
+//! The heal, and what must be true some time after it.
+
+use std::time::Duration;
+
+use playmark::crdt::Dot;
+use rand::Rng;
+
+use super::{Event, Phase, World};
+use crate::{
+    invariants::{Violation, acknowledged::Promise, no_holes},
+    ledger::Line,
+    model::{self, Reference},
+    node::Node,
+    profile::Mesh,
+};
+
+/// How long all nodes may take, after the heal, until they are equal.
+///
+/// The longest way there: a peer passed over for ten seconds, a feed that stands still for two, a status a
+/// second later, each for one hop of a relay.
+const CONVERGE_WITHIN: Duration = Duration::from_secs(40);
+
+/// How long equal replicas must say nothing but statuses and acknowledgements.
+const QUIET_FOR: Duration = Duration::from_secs(3);
+
+impl World {
+    pub(super) fn heal(&mut self) {
+        let core_first = self.phase == Phase::Faults && self.profile.core_first;
+        if core_first {
+            self.phase = Phase::CoreHeals;
+            let outsiders = self.random.faults.random_range(1..=self.nodes.len() - 2);
+            while self.outside.len() < outsiders {
+                let index = self.random.faults.random_range(0..self.nodes.len());
+                if !self.outside.contains(&index) && self.core_is_linked_without(index) {
+                    self.outside.push(index);
+                } else if self.profile.mesh != Mesh::Full {
+                    break;
+                }
+            }
+        } else {
+            self.phase = Phase::AllHeals;
+        }
+        self.healed_at = self.now;
+        let phase = self.phase;
+        self.tell(&[12, phase as u64], || format!("{phase:?}"));
+        let all: Vec<_> = self.links.keys().copied().collect();
+        for (from, to) in all {
+            let quality = &mut self.links.get_mut(&(from, to)).expect("it was listed").quality;
+            (quality.loss_percent, quality.copies_percent, quality.reorders) = (0, 0, false);
+            if phase == Phase::CoreHeals && (self.outside.contains(&from) || self.outside.contains(&to)) {
+                self.isolate(from, to);
+            } else {
+                self.mend(from, to);
+            }
+        }
+        for index in 0..self.nodes.len() {
+            self.boot(index);
+        }
+        self.after_us(0, Event::Probe);
+    }
+
+    pub(super) fn core_is_linked_without(&self, index: usize) -> bool {
+        match self.profile.mesh {
+            Mesh::Full => true,
+            // Only an end of the line, or a ray of the star, leaves the others linked.
+            Mesh::Line | Mesh::Star => index + 1 == self.nodes.len() && self.outside.is_empty(),
+        }
+    }
+
+    pub(super) fn core(&self) -> impl Iterator<Item = &Node> {
+        let healed = self.phase != Phase::CoreHeals;
+        self.nodes.iter().filter(move |node| healed || !self.outside.contains(&node.index))
+    }
+
+    pub(super) fn is_converged(&self) -> bool {
+        let first = self.core().next().expect("a core has nodes").disk.platter();
+        self.core().all(|node| {
+            let platter = node.disk.platter();
+            let idle = node.life.as_ref().is_some_and(|life| life.inbox.is_empty());
+            idle && platter.sum() == first.sum() && platter.vector() == first.vector()
+        })
+    }
+
+    pub(super) fn probe(&mut self) -> Result<(), Violation> {
+        let since = self.now.since(self.healed_at);
+        match self.phase {
+            Phase::Faults | Phase::Over => return Ok(()),
+            Phase::CoreHeals if self.is_converged() => {
+                self.heal();
+                return Ok(());
+            }
+            Phase::AllHeals if self.is_converged() => {
+                self.phase = Phase::Quiet;
+                self.converged_at = Some(self.now);
+                self.stats.converged_ms = u64::try_from(since.as_millis()).expect("a bound is short");
+                self.tell(&[13], || "all are equal".into());
+                self.check_all()?;
+            }
+            Phase::Quiet if self.now.since(self.last_busy) >= QUIET_FOR => {
+                self.phase = Phase::Over;
+                self.check_all()?;
+                return Ok(());
+            }
+            Phase::CoreHeals | Phase::AllHeals | Phase::Quiet => {}
+        }
+        let bound = if self.phase == Phase::Quiet { CONVERGE_WITHIN + QUIET_FOR } else { CONVERGE_WITHIN };
+        if since > bound {
+            return Err(self.not_converged());
+        }
+        self.after_us(20_000, Event::Probe);
+        Ok(())
+    }
+
+    pub(super) fn not_converged(&self) -> Violation {
+        let lines = self.core().map(|node| {
+            let platter = node.disk.platter();
+            format!("n{} sum {:x} vector {:?}", node.index, platter.sum(), platter.vector())
+        });
+        let lines: Vec<_> = lines.collect();
+        let what = format!("{:?} does not end within {CONVERGE_WITHIN:?}: {}", self.phase, lines.join("; "));
+        Violation::new("convergence", what)
+    }
+
+    /// Checks everything against everything.
+    pub(super) fn check_all(&self) -> Result<(), Violation> {
+        let mut reference = Reference::default();
+        let vector = self.nodes[0].disk.platter().vector();
+        for (origin, Line { version, key, stamp, value }) in self.ledger.covered(&vector) {
+            reference.add(key, *stamp, value, Dot { origin, version: *version });
+        }
+        for node in &self.nodes {
+            for (key, register) in node.disk.platter().store().registers() {
+                reference.add(key, register.stamp, &register.value, register.dot);
+            }
+        }
+        reference.prune();
+        for node in &self.nodes {
+            let platter = node.disk.platter();
+            no_holes::check_all(&platter, &self.ledger)?;
+            node.promises.check_all(&platter)?;
+            if let Some(difference) = reference.difference(&platter) {
+                return Err(Violation::new("convergence", format!("n{}: {difference}", node.index)));
+            }
+            for other in &self.nodes {
+                for line in other.promises.replicated() {
+                    if !model::stands(&platter, line) {
+                        let what = format!("{:?} was {:?}", line.stamp, Promise::Replicated);
+                        return Err(Violation::new("acknowledged", what));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! Links: frames under way, connections made and broken.
+
+use rand::Rng;
+
+use super::{Event, Phase, World, ordered, pairs};
+use crate::{network::Connection, node::Input};
+
+/// How long a link that is down waits until it dials again, at most.
+const REDIAL_MS: u64 = 400;
+
+/// How long a link may hear nothing until it is taken to be down.
+const IDLE_TIMEOUT_MS: u64 = 3_000;
+
+impl World {
+    pub(super) fn send(&mut self, from: usize, to: usize, connection: Connection, bytes: &[u8]) {
+        self.stats.frames += 1;
+        self.stats.bytes += bytes.len() as u64;
+        let kind = bytes[1];
+        let link = self.links.get_mut(&(from, to)).expect("only linked nodes connect");
+        let arrivals = link.arrivals(self.now, bytes.len(), &mut self.random.network);
+        let faults = self.phase == Phase::Faults;
+        let rot = faults && self.random.network.random_range(0..1_000) < self.profile.rot_per_mille;
+        let length = bytes.len();
+        let numbers = [5, from as u64, to as u64, arrivals.len() as u64];
+        self.trace.event(self.now, &numbers, bytes, || {
+            let told = match playmark::replica::wire::decode(bytes) {
+                Ok(Some(message)) => crate::tell::message(&message),
+                Ok(None) | Err(_) => format!("kind {kind}"),
+            };
+            format!("n{from} → n{to} ({length} B, {} arrive): {told}", arrivals.len())
+        });
+        for arrival in arrivals {
+            self.at(arrival, Event::Frame { from, to, connection, bytes: bytes.to_vec(), rot });
+        }
+    }
+
+    pub(super) fn dial(&mut self, a: usize, b: usize) {
+        if self.connections.contains_key(&(a, b)) {
+            return;
+        }
+        let cut = self.links[&(a, b)].cut || self.links[&(b, a)].cut;
+        let lives = (&self.nodes[a].life, &self.nodes[b].life);
+        let (Some(one), Some(other), false) = (lives.0, lives.1, cut) else {
+            let after = self.random.network.random_range(0..=REDIAL_MS * 1_000);
+            self.after_us(after, Event::Dial(a, b));
+            return;
+        };
+        self.connected += 1;
+        let connection = self.connected;
+        let (origin_a, origin_b) = (one.replica.origin(), other.replica.origin());
+        self.connections.insert((a, b), connection);
+        self.tell(&[6, a as u64, b as u64], || format!("n{a} and n{b} are linked"));
+        let (id_a, id_b) = (self.nodes[a].id, self.nodes[b].id);
+        self.deliver(a, Input::Up { peer: id_b, origin: origin_b, connection });
+        self.deliver(b, Input::Up { peer: id_a, origin: origin_a, connection });
+    }
+
+    pub(super) fn broken(&mut self, a: usize, b: usize, connection: Connection) {
+        let (a, b) = ordered(a, b);
+        if self.connections.get(&(a, b)) != Some(&connection) {
+            return;
+        }
+        self.connections.remove(&(a, b));
+        self.tell(&[7, a as u64, b as u64], || format!("the link of n{a} and n{b} is down"));
+        let (id_a, id_b) = (self.nodes[a].id, self.nodes[b].id);
+        self.deliver(a, Input::Down { peer: id_b, connection });
+        self.deliver(b, Input::Down { peer: id_a, connection });
+        let after = self.random.network.random_range(0..=REDIAL_MS * 1_000);
+        self.after_us(after, Event::Dial(a, b));
+    }
+
+    pub(super) fn pairs_of(&self, index: usize) -> Vec<(usize, usize)> {
+        pairs(&self.profile).into_iter().filter(|&(a, b)| a == index || b == index).collect()
+    }
+
+    pub(super) fn cut_link(&mut self, from: usize, to: usize) {
+        self.links.get_mut(&(from, to)).expect("pairs have links").cut = true;
+        self.tell(&[8, from as u64, to as u64], || format!("n{from} → n{to} is cut"));
+    }
+
+    /// Cuts a link for long, so that both ends see in time that it is down.
+    pub(super) fn isolate(&mut self, from: usize, to: usize) {
+        self.cut_link(from, to);
+        let (a, b) = ordered(from, to);
+        if let Some(&connection) = self.connections.get(&(a, b)) {
+            let after = self.random.faults.random_range(0..=IDLE_TIMEOUT_MS * 1_000);
+            self.after_us(after, Event::Broken(a, b, connection));
+        }
+    }
+
+    pub(super) fn mend(&mut self, from: usize, to: usize) {
+        let outside = self.outside.contains(&from) || self.outside.contains(&to);
+        if self.phase == Phase::CoreHeals && outside {
+            return;
+        }
+        self.links.get_mut(&(from, to)).expect("pairs have links").cut = false;
+        self.tell(&[9, from as u64, to as u64], || format!("n{from} → n{to} is mended"));
+    }
+}

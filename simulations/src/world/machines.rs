@@ -1,0 +1,158 @@
+//! Machines: lives that begin, take turns and end, and what must hold between them.
+
+use playmark::{
+    crdt::{Origin, ReplicaId},
+    store::FailedCommit,
+    zoo::{Bug, planted},
+};
+use rand::Rng;
+
+use super::{Event, Phase, World, ordered};
+use crate::{
+    invariants::{Violation, convergence, synced_claims},
+    network::chance,
+    node::{CrashPoint, Fate, Input, Outcome},
+    profile::{Profile, pick},
+    time::Moment,
+};
+
+impl World {
+    pub(super) fn boot(&mut self, index: usize) {
+        let isolated = self.phase == Phase::CoreHeals && self.outside.contains(&index);
+        if self.nodes[index].life.is_some() || isolated {
+            return;
+        }
+        let origin = Origin::from_random(self.random.names.random());
+        self.nodes[index].boot(origin, self.profile.linger, self.now);
+        self.tell(&[1, index as u64], || format!("n{index} begins the life {origin:?}"));
+        self.wake(index, self.now);
+    }
+
+    pub(super) fn deliver(&mut self, to: usize, input: Input) {
+        let turn_us = self.profile.turn_us;
+        let Some(life) = &mut self.nodes[to].life else { return };
+        life.inbox.push_back(input);
+        let after = self.random.network.random_range(0..=turn_us);
+        self.wake(to, self.now.plus_us(after));
+    }
+
+    /// Makes sure that a node has a turn at `at` or before.
+    pub(super) fn wake(&mut self, index: usize, at: Moment) {
+        let at = at.max(self.now);
+        let Some(life) = &mut self.nodes[index].life else { return };
+        if life.next_turn.is_none_or(|turn| at < turn) {
+            life.next_turn = Some(at);
+            self.at(at, Event::Turn(index));
+        }
+    }
+
+    pub(super) fn turn(&mut self, index: usize) -> Result<(), Violation> {
+        let due = self.nodes[index].life.as_ref().and_then(|life| life.next_turn);
+        if due != Some(self.now) {
+            return Ok(());
+        }
+        let fate = self.fate();
+        let node = &mut self.nodes[index];
+        node.life.as_mut().expect("a turn is due in a life").next_turn = None;
+        let outcome = node.turn(self.now, fate, &mut self.ledger)?;
+        let (frames, answers) = (outcome.frames.len() as u64, outcome.answers.len() as u64);
+        let sum = self.nodes[index].disk.platter().sum();
+        self.tell(&[2, index as u64, frames, answers, sum], || {
+            format!("n{index} turns: {answers} answers, {frames} frames")
+        });
+        self.apply(index, outcome)?;
+        self.compare(index)
+    }
+
+    pub(super) fn fate(&mut self) -> Fate {
+        let Profile { failures_per_myriad, transmits_max, sync_every, .. } = self.profile;
+        let mut fate = Fate { transmits_max, sync_every, ..Fate::default() };
+        let rng = &mut self.random.faults;
+        if self.phase != Phase::Faults {
+            fate.transmits_max = usize::MAX;
+            return fate;
+        }
+        if failures_per_myriad > 0 && rng.random_range(0..10_000) < failures_per_myriad {
+            match rng.random_range(0..3) {
+                0 => fate.failure = Some(FailedCommit::Absent),
+                1 => fate.failure = Some(FailedCommit::Present),
+                _ => fate.sync_fails = true,
+            }
+        }
+        if self.profile.crash_every_ms > 0 && rng.random_range(0..1_000) < 5 {
+            let points = [CrashPoint::Commit, CrashPoint::Answers, CrashPoint::Transmits];
+            fate.crash = Some(pick(rng, &points));
+        }
+        fate
+    }
+
+    pub(super) fn apply(&mut self, index: usize, outcome: Outcome) -> Result<(), Violation> {
+        if outcome.busy {
+            self.last_busy = self.now;
+        }
+        for (to, connection, bytes) in outcome.frames {
+            self.send(index, self.index_of(to), connection, &bytes);
+        }
+        for (peer, connection) in outcome.closed {
+            self.broken(index, self.index_of(peer), connection);
+        }
+        if outcome.over {
+            let power = chance(&mut self.random.faults, self.profile.power_percent);
+            return self.end_life(index, power);
+        }
+        if let Some(at) = outcome.next_turn {
+            // What a turn leaves undone waits until the path has room or the processor time.
+            let after = 1 + self.random.network.random_range(0..=self.profile.turn_us);
+            self.wake(index, at.max(self.now.plus_us(after)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn end_life(&mut self, index: usize, power: bool) -> Result<(), Violation> {
+        self.stats.crashes += 1;
+        let node = &mut self.nodes[index];
+        node.life = None;
+        if power {
+            let unsynced = node.disk.platter().store().unsynced();
+            let keep = self.random.faults.random_range(0..=unsynced);
+            let lost = node.cut_power(keep, &self.ledger)?;
+            self.tell(&[3, index as u64, lost as u64], || format!("n{index} loses power and {lost} batches"));
+        } else {
+            node.promises.check_all(&node.disk.platter())?;
+            self.tell(&[4, index as u64], || format!("n{index} ends"));
+        }
+        for (a, b) in self.pairs_of(index) {
+            if let Some(&connection) = self.connections.get(&(a, b)) {
+                let after = self.random.faults.random_range(0..=1_500_000);
+                self.after_us(after, Event::Broken(a, b, connection));
+            }
+        }
+        let down = self.random.faults.random_range(0..=self.profile.down_ms * 1_000);
+        self.after_us(down, Event::Boot(index));
+        Ok(())
+    }
+
+    pub(super) fn index_of(&self, id: ReplicaId) -> usize {
+        self.nodes.iter().position(|node| node.id == id).expect("every peer is a node")
+    }
+
+    pub(super) fn compare(&self, index: usize) -> Result<(), Violation> {
+        let node = &self.nodes[index];
+        let platter = node.disk.platter();
+        if let Some(life) = &node.life {
+            if *life.replica.vector() != platter.vector() && !planted(Bug::SentBeforeCommit) {
+                return Err(Violation::new("vector_true", "the replica's vector is not its store's"));
+            }
+            for (peer, view) in life.replica.peers() {
+                let other = &self.nodes[self.index_of(*peer)];
+                if self.connections.get(&ordered(index, other.index)) == life.connections.get(peer) {
+                    synced_claims::check(&view.synced, other.disk.platter().synced())?;
+                }
+            }
+        }
+        for other in self.nodes.iter().filter(|other| other.index != index) {
+            convergence::check(&platter, &other.disk.platter())?;
+        }
+        Ok(())
+    }
+}
