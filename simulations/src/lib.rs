@@ -9,6 +9,7 @@ mod ledger;
 mod model;
 mod network;
 mod node;
+mod players;
 mod profile;
 pub mod regressions;
 mod request;

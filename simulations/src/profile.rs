@@ -1,7 +1,7 @@
 //! What chance gives one world: each seed first draws its faults, then the run.
 //!
 //! Every kind of fault is left out of about half of the worlds, so that a rare meeting of two kinds is
-//! not drowned by the others (Groce et al. 2012, swarm testing). Two worlds in five are aimed besides: at
+//! not drowned by the others (Groce et al. 2012, swarm testing). Every second world is aimed besides: at
 //! meetings that chance alone brings about too seldom.
 
 use std::time::Duration;
@@ -10,7 +10,10 @@ use playmark::crdt::VALUE_BYTES_MAX;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::network::{Quality, chance};
+use crate::{
+    network::{Quality, chance},
+    players::Habits,
+};
 
 /// How long a world's fault phase is, and how much happens in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +55,7 @@ pub(crate) struct Profile {
     pub(crate) sync_every: Duration,
     pub(crate) linger: Duration,
     pub(crate) load: Load,
+    pub(crate) habits: Habits,
     /// Whether only a part of the nodes heals at first.
     pub(crate) core_first: bool,
 }
@@ -94,6 +98,7 @@ impl Profile {
             1 => profile.aim_at_tails(rng),
             2 => profile.aim_at_relays(rng),
             3 => profile.aim_at_pruning(rng),
+            4 => profile.aim_at_hand_overs(rng),
             _ => {}
         }
         profile
@@ -148,6 +153,22 @@ impl Profile {
         self.load.disorder_ms = pick(rng, &[1_000, 10_000]);
     }
 
+    /// Screens that go offline and come back after the next one was turned on.
+    fn aim_at_hand_overs(&mut self, rng: &mut ChaCha8Rng) {
+        self.load.writes = 10;
+        self.jump_every_ms = 0;
+        self.skew_ms = pick(rng, &[0, 5, 300]);
+        self.habits = Habits {
+            viewers: 4,
+            sessions: 4,
+            samples: 10,
+            interval_ms: 100,
+            pause_ms: pick(rng, &[500, 2_000]),
+            offline_percent: 20,
+            ..self.habits
+        };
+    }
+
     fn swarm(rng: &mut ChaCha8Rng, length: Length) -> Self {
         let nodes = pick(rng, &[2, 3, 3, 4, 5]);
         let faults_ms = match length {
@@ -175,6 +196,7 @@ impl Profile {
             sync_every: Duration::from_millis(pick(rng, &[0, 5, 50, 500, 3_000])),
             linger: Duration::from_millis(pick(rng, &[0, 2, 25])),
             load: load(rng, length),
+            habits: if chance(rng, 50) { habits(rng, length) } else { Habits::default() },
             core_first: nodes > 2 && chance(rng, 30),
         }
     }
@@ -188,6 +210,20 @@ fn quality(rng: &mut ChaCha8Rng) -> Quality {
         copies_percent: sometimes(rng, &[2, 10, 20]),
         reorders: chance(rng, 40),
         bytes_per_ms: pick(rng, &[100, 1_000, 100_000]),
+    }
+}
+
+fn habits(rng: &mut ChaCha8Rng, length: Length) -> Habits {
+    Habits {
+        viewers: pick(rng, &[1, 2, 4]),
+        sessions: pick(rng, &[1, 2, 4, 12]) * if length == Length::Long { 4 } else { 1 },
+        samples: pick(rng, &[1, 4, 10]),
+        interval_ms: pick(rng, &[20, 100, 400]),
+        pause_ms: pick(rng, &[10, 500, 2_000]),
+        offline_percent: sometimes(rng, &[5, 20]),
+        latency_ms: pick(rng, &[1, 20, 100]),
+        loss_percent: sometimes(rng, &[5, 30]),
+        late_percent: sometimes(rng, &[10, 50]),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     invariants::acknowledged::Promise,
     network::chance,
     profile::{Load, pick},
-    request::Request,
+    request::Write,
     time::{BEGINNING, Moment},
 };
 
@@ -27,7 +27,7 @@ const REMEMBERED_MAX: usize = 64;
 pub(crate) struct Writers {
     load: Load,
     titles: Vec<TitleId>,
-    sent: Vec<Request>,
+    sent: Vec<Write>,
     written: u32,
 }
 
@@ -43,13 +43,13 @@ impl Writers {
     }
 
     /// The next burst.
-    pub(crate) fn burst(&mut self, at: Moment, rng: &mut ChaCha8Rng) -> Vec<Request> {
+    pub(crate) fn burst(&mut self, at: Moment, rng: &mut ChaCha8Rng) -> Vec<Write> {
         let count = rng.random_range(1..=self.load.burst);
         self.written += count;
         (0..count).map(|_| self.request(at, rng)).collect()
     }
 
-    fn request(&mut self, at: Moment, rng: &mut ChaCha8Rng) -> Request {
+    fn request(&mut self, at: Moment, rng: &mut ChaCha8Rng) -> Write {
         let load = self.load;
         if !self.sent.is_empty() && chance(rng, load.retry_percent + load.lie_percent) {
             let mut request = self.sent[rng.random_range(0..self.sent.len())].clone();
@@ -71,7 +71,7 @@ impl Writers {
         } else {
             Promise::Process
         };
-        let request = Request { key, stamp, value, promise };
+        let request = Write { key, stamp, value, promise };
         if self.sent.len() < REMEMBERED_MAX {
             self.sent.push(request.clone());
         } else {

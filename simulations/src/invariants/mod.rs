@@ -5,12 +5,14 @@
 
 pub(crate) mod acknowledged;
 pub(crate) mod bounded;
+pub(crate) mod causality;
 pub(crate) mod clock_bounds;
 pub(crate) mod convergence;
 pub(crate) mod index_whole;
 pub(crate) mod no_holes;
 pub(crate) mod no_phantom;
 pub(crate) mod pruned;
+pub(crate) mod resume_point;
 pub(crate) mod synced_claims;
 pub(crate) mod versions_rise;
 

@@ -4,6 +4,7 @@
 //! drain the inbox → stage → one commit → answer → send
 //! ```
 
+mod door;
 mod turn;
 
 use std::{
@@ -21,8 +22,13 @@ use playmark::{
 use self::turn::Turn;
 use crate::{
     disk::Disk,
-    invariants::{Violation, acknowledged::Promises, clock_bounds::Told, index_whole, no_holes},
-    ledger::Ledger,
+    invariants::{
+        Violation,
+        acknowledged::{Promise, Promises},
+        clock_bounds::Told,
+        index_whole, no_holes,
+    },
+    ledger::{Ledger, Line},
     network::Connection,
     request::{Answer, Request},
     time::{Moment, WallClock},
@@ -58,11 +64,20 @@ pub(crate) struct Life {
     waiting: Vec<Waiting>,
 }
 
-/// A request that waits for another machine's sync.
+/// What was asked, staged, and waits for its commit.
+#[derive(Debug)]
+struct Written {
+    lines: Vec<Line>,
+    promise: Promise,
+    answer: Answer,
+}
+
+/// What waits for another machine's sync.
 #[derive(Debug)]
 struct Waiting {
-    request: Request,
-    dot: Option<Dot>,
+    written: Written,
+    /// What stands in the places written; `None` where that was pruned.
+    dots: Vec<Option<Dot>>,
     until: Moment,
 }
 
@@ -99,7 +114,7 @@ pub(crate) enum CrashPoint {
 #[derive(Default, Debug)]
 pub(crate) struct Outcome {
     pub(crate) frames: Vec<(ReplicaId, Connection, Vec<u8>)>,
-    pub(crate) answers: Vec<(Request, Answer)>,
+    pub(crate) answers: Vec<Answer>,
     /// Peers whose links are to be closed.
     pub(crate) closed: Vec<(ReplicaId, Connection)>,
     /// The process is over: crashed, or its store failed.
@@ -157,6 +172,7 @@ impl Node {
             at,
             now,
             written: Vec::new(),
+            asked: Vec::new(),
             staged: Vec::new(),
             durability: Durability::Process,
             outcome: Outcome::default(),

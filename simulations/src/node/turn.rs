@@ -1,25 +1,26 @@
 //! The driver's turn.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use playmark::{
-    crdt::{Merged, ReplicaId, Timestamp},
+    crdt::{Dot, Key, Merged, ReplicaId, Stamp, Timestamp},
+    playback,
     replica::{Delta, HandleError, Message, Now, Part, PeerMisbehaved, WriteError, wire},
     store::{Durability, StoreError},
     zoo::{Bug, planted},
 };
 
-use super::{CrashPoint, Fate, Input, Life, Outcome, Waiting};
+use super::{CrashPoint, Fate, Input, Life, Outcome, Waiting, Written, door};
 use crate::{
     disk::Disk,
     invariants::{
         Observed, Violation,
         acknowledged::{Promise, Promises},
-        bounded, versions_rise,
+        bounded, causality, versions_rise,
     },
     ledger::{Ledger, Line},
     network::Connection,
-    request::{Answer, Request},
+    request::{Answer, Open, Report, Request, Write},
     time::Moment,
 };
 
@@ -38,7 +39,9 @@ pub(super) struct Turn<'a> {
     pub(super) at: Moment,
     pub(super) now: Now,
     /// Requests that were staged and wait for the commit.
-    pub(super) written: Vec<Request>,
+    pub(super) written: Vec<Written>,
+    /// Players that wait for what the commit leaves standing.
+    pub(super) asked: Vec<Open>,
     /// Writes that took a dot.
     pub(super) staged: Vec<Line>,
     pub(super) durability: Durability,
@@ -87,7 +90,7 @@ impl Turn<'_> {
                         self.frame(from, connection, &bytes, rot)?;
                     }
                 }
-                Input::Request(request) => self.write(request)?,
+                Input::Request(request) => self.request(request)?,
             }
         }
         Ok(())
@@ -126,25 +129,63 @@ impl Turn<'_> {
         }
     }
 
-    fn write(&mut self, request: Request) -> Result<(), Violation> {
-        let Request { key, stamp, value, promise, .. } = &request;
-        if *promise >= Promise::Synced {
+    fn request(&mut self, request: Request) -> Result<(), Violation> {
+        match request {
+            Request::Open(open) => self.asked.push(open),
+            Request::Report(report) => self.report(&report)?,
+            Request::Write(Write { key, stamp, value, promise }) => {
+                let line = self.stage(&key, stamp, &value)?;
+                self.written.push(Written { lines: vec![line], promise, answer: Answer::Stored });
+                self.demand(promise);
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, report: &Report) -> Result<(), Violation> {
+        let Report { player, sample, .. } = *report;
+        let Ok(accepted) = door::admit(report, self.disk, self.now.wall) else {
+            self.outcome.answers.push(Answer::Refused(player, sample));
+            return Ok(());
+        };
+        let promise = match accepted.promise {
+            playback::Promise::Process => Promise::Process,
+            playback::Promise::Synced => Promise::Synced,
+        };
+        let writes = match accepted.outcome {
+            playback::Outcome::Write { place, completion } => {
+                std::iter::once(place).chain(completion).collect()
+            }
+            playback::Outcome::Acknowledge(_) => Vec::new(),
+        };
+        let stage = |write: &playback::Write| self.stage(&write.key, write.stamp, &write.value);
+        let lines = writes.iter().map(stage).collect::<Result<_, _>>()?;
+        self.written.push(Written { lines, promise, answer: Answer::Acknowledged(player, sample) });
+        self.demand(promise);
+        Ok(())
+    }
+
+    fn demand(&mut self, promise: Promise) {
+        if promise >= Promise::Synced {
             self.durability = Durability::Synced;
         }
-        match self.life.replica.write(key, *stamp, value.clone(), self.now) {
+    }
+
+    fn stage(&mut self, key: &Key, stamp: Stamp, value: &Arc<[u8]>) -> Result<Line, Violation> {
+        let mut line = Line { version: Timestamp::ZERO, key: key.clone(), stamp, value: value.clone() };
+        match self.life.replica.write(key, stamp, value.clone(), self.now) {
             Ok(Merged::Unchanged) => {}
             Ok(Merged::Changed) => {
-                let version = self.life.replica.clock();
-                self.life.told.check(version)?;
-                self.staged.push(Line { version, key: key.clone(), stamp: *stamp, value: value.clone() });
+                line.version = self.life.replica.clock();
+                self.life.told.check(line.version)?;
+                self.staged.push(line.clone());
             }
             Err(WriteError::Store(why)) => unreachable!("memory can be read: {why}"),
             Err(why @ (WriteError::ValueTooLong { .. } | WriteError::LifeIsOver)) => {
                 return Err(Violation::new("availability", why.to_string()));
             }
         }
-        self.written.push(request);
-        Ok(())
+        Ok(line)
     }
 
     /// Commits; says whether the life goes on.
@@ -189,38 +230,50 @@ impl Turn<'_> {
     }
 
     fn answer(&mut self) -> Result<(), Violation> {
-        for request in std::mem::take(&mut self.written) {
-            match request.promise {
-                Promise::Process | Promise::Synced => self.promise(request.promise, request)?,
-                Promise::Replicated => {
-                    let standing = self.life.replica.standing(&request.key).expect("memory can be read");
-                    let until = self.at.plus(REPLICATED_WITHIN);
-                    self.life.waiting.push(Waiting { request, dot: standing, until });
-                }
+        for written in std::mem::take(&mut self.written) {
+            if written.promise == Promise::Replicated {
+                let standing =
+                    |line: &Line| self.life.replica.standing(&line.key).expect("memory can be read");
+                let dots = written.lines.iter().map(standing).collect();
+                self.life.waiting.push(Waiting { written, dots, until: self.at.plus(REPLICATED_WITHIN) });
+            } else {
+                self.promise(written.promise, written)?;
             }
         }
-        for Waiting { request, dot, until } in std::mem::take(&mut self.life.waiting) {
-            if dot.is_some_and(|dot| self.life.replica.is_replicated(dot)) {
-                self.promise(Promise::Replicated, request)?;
-            } else if self.at >= until || dot.is_none() {
-                self.promise(Promise::Synced, request)?;
+        for waiting in std::mem::take(&mut self.life.waiting) {
+            let replica = &self.life.replica;
+            let kept = |dot: &Option<Dot>| dot.is_some_and(|dot| replica.is_replicated(dot));
+            if waiting.dots.iter().all(kept) {
+                self.promise(Promise::Replicated, waiting.written)?;
+            } else if self.at >= waiting.until {
+                self.promise(Promise::Synced, waiting.written)?;
             } else {
-                self.life.waiting.push(Waiting { request, dot, until });
+                self.life.waiting.push(waiting);
             }
+        }
+        for open in std::mem::take(&mut self.asked) {
+            let Some(claims) = door::open(&open, self.disk, self.now.wall) else { continue };
+            causality::check(&claims, &self.disk.platter())?;
+            let (claims, opened) = (Box::new(claims), self.at);
+            self.outcome.answers.push(Answer::Opened {
+                player: open.player,
+                claims,
+                asked: open.asked,
+                opened,
+            });
         }
         Ok(())
     }
 
-    fn promise(&mut self, promise: Promise, request: Request) -> Result<(), Violation> {
-        let Request { key, stamp, value, .. } = &request;
-        let (key, stamp, value) = (key.clone(), *stamp, value.clone());
-        let line = Line { version: Timestamp::ZERO, key, stamp, value };
-        if planted(Bug::AcknowledgedBeforeCommit) {
-            self.promises.give_blindly(promise, line);
-        } else {
-            self.promises.give(promise, line, &self.disk.platter())?;
+    fn promise(&mut self, promise: Promise, written: Written) -> Result<(), Violation> {
+        for line in written.lines {
+            if planted(Bug::AcknowledgedBeforeCommit) {
+                self.promises.give_blindly(promise, line);
+            } else {
+                self.promises.give(promise, line, &self.disk.platter())?;
+            }
         }
-        self.outcome.answers.push((request, Answer::Stored(promise)));
+        self.outcome.answers.push(written.answer);
         Ok(())
     }
 

@@ -7,11 +7,11 @@ use rand::Rng;
 
 use super::{Event, Phase, World};
 use crate::{
-    invariants::{Violation, acknowledged::Promise, no_holes},
+    invariants::{Violation, acknowledged::Promise, no_holes, resume_point},
     ledger::Line,
     model::{self, Reference},
     node::Node,
-    profile::Mesh,
+    profile::{Mesh, Profile},
 };
 
 /// How long all nodes may take, after the heal, until they are equal.
@@ -41,6 +41,7 @@ impl World {
             self.phase = Phase::AllHeals;
         }
         self.healed_at = self.now;
+        self.players.close();
         let phase = self.phase;
         self.tell(&[12, phase as u64], || format!("{phase:?}"));
         let all: Vec<_> = self.links.keys().copied().collect();
@@ -89,7 +90,7 @@ impl World {
                 self.heal();
                 return Ok(());
             }
-            Phase::AllHeals if self.is_converged() => {
+            Phase::AllHeals if self.players.are_done() && self.is_converged() => {
                 self.phase = Phase::Quiet;
                 self.converged_at = Some(self.now);
                 self.stats.converged_ms = u64::try_from(since.as_millis()).expect("a bound is short");
@@ -121,6 +122,13 @@ impl World {
         Violation::new("convergence", what)
     }
 
+    /// How far two clocks can be apart; `None` if they jumped.
+    fn skew_ms(&self) -> Option<u64> {
+        let Profile { jump_every_ms, skew_ms, drift_ppm, .. } = self.profile;
+        let drifted = self.now.as_ms() * drift_ppm.unsigned_abs() / 1_000_000;
+        (jump_every_ms == 0).then(|| 2 * (skew_ms.unsigned_abs() + drifted + 1))
+    }
+
     /// Checks everything against everything.
     pub(super) fn check_all(&self) -> Result<(), Violation> {
         let mut reference = Reference::default();
@@ -134,12 +142,16 @@ impl World {
             }
         }
         reference.prune();
+        let expected = self.players.expected(self.skew_ms());
         for node in &self.nodes {
             let platter = node.disk.platter();
             no_holes::check_all(&platter, &self.ledger)?;
             node.promises.check_all(&platter)?;
             if let Some(difference) = reference.difference(&platter) {
                 return Err(Violation::new("convergence", format!("n{}: {difference}", node.index)));
+            }
+            for (title, expected) in &expected {
+                resume_point::check(title, expected, &platter)?;
             }
             for other in &self.nodes {
                 for line in other.promises.replicated() {

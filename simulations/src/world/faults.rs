@@ -3,7 +3,15 @@
 use rand::Rng;
 
 use super::{Event, Phase, World, pairs};
-use crate::{invariants::Violation, model, network::chance, node::Input, profile::pick};
+use crate::{
+    invariants::Violation,
+    model,
+    network::chance,
+    node::Input,
+    players::Wish,
+    profile::pick,
+    request::{Answer, Request},
+};
 
 impl World {
     pub(super) fn cut(&mut self) {
@@ -55,6 +63,41 @@ impl World {
         self.schedule_next(self.profile.jump_every_ms, Event::Jump);
     }
 
+    /// Does what players want.
+    pub(super) fn grant(&mut self, wishes: Vec<Wish>) {
+        for wish in wishes {
+            match wish {
+                Wish::Send { at, node, request } => self.at(at, Event::Client(node, request)),
+                Wish::Wake { at, player } => self.at(at, Event::Player(player)),
+                Wish::Resend { at, player, sample, late } => {
+                    self.at(at, Event::Resend { player, sample, late });
+                }
+            }
+        }
+    }
+
+    pub(super) fn client(&mut self, index: usize, request: Request) {
+        self.stats.requests += 1;
+        let (what, player, sample) = match &request {
+            Request::Open(open) => ("a token", open.player, 0),
+            Request::Report(report) => ("a sample", report.player, report.sample as u64),
+            Request::Write(_) => unreachable!("players do not write past the door"),
+        };
+        self.tell(&[14, index as u64, player as u64, sample], || {
+            let told = match &request {
+                Request::Report(report) => format!("{:?}", report.heartbeat),
+                Request::Open(_) | Request::Write(_) => String::new(),
+            };
+            format!("player {player} asks n{index} to take {what} ({sample}) {told}")
+        });
+        self.deliver(index, Input::Request(request));
+    }
+
+    pub(super) fn answered(&mut self, answer: Answer) {
+        let wishes = self.players.answered(answer, self.now, &mut self.random.players);
+        self.grant(wishes);
+    }
+
     pub(super) fn write(&mut self) {
         if self.writers.are_done() || self.phase != Phase::Faults {
             return;
@@ -65,6 +108,7 @@ impl World {
             self.stats.requests += 1;
             let key = model::name(&request.key);
             let stamp = request.stamp;
+            let request = Request::Write(request);
             self.tell(&[11, index as u64, stamp.time.as_ms()], || {
                 format!("n{index} is asked to write {stamp:?} at {key}")
             });

@@ -93,6 +93,11 @@ impl World {
         for (to, connection, bytes) in outcome.frames {
             self.send(index, self.index_of(to), connection, &bytes);
         }
+        for answer in outcome.answers {
+            if let Some(after) = self.players.answer_delay(&mut self.random.players) {
+                self.after_us(after, Event::Answer(answer));
+            }
+        }
         for (peer, connection) in outcome.closed {
             self.broken(index, self.index_of(peer), connection);
         }

@@ -19,7 +19,9 @@ use crate::{
     ledger::Ledger,
     network::{Connection, Link},
     node::{Input, Node},
+    players::Players,
     profile::{Mesh, Profile},
+    request::{Answer, PlayerId, Request},
     time::{Moment, WallClock},
     trace::Trace,
     writers::Writers,
@@ -43,6 +45,7 @@ pub(crate) struct World {
     outside: Vec<usize>,
     ledger: Ledger,
     writers: Writers,
+    players: Players,
     last_busy: Moment,
     healed_at: Moment,
     converged_at: Option<Moment>,
@@ -57,6 +60,7 @@ struct Random {
     faults: ChaCha8Rng,
     load: ChaCha8Rng,
     names: ChaCha8Rng,
+    players: ChaCha8Rng,
 }
 
 /// What a world came to.
@@ -94,6 +98,10 @@ enum Event {
     Dial(usize, usize),
     Broken(usize, usize, Connection),
     Write,
+    Client(usize, Request),
+    Answer(Answer),
+    Player(PlayerId),
+    Resend { player: PlayerId, sample: usize, late: bool },
     Cut,
     Mend(usize, usize),
     Crash,
@@ -110,7 +118,13 @@ impl World {
             rng.set_stream(stream);
             rng
         };
-        let mut random = Random { network: stream(1), faults: stream(2), load: stream(3), names: stream(4) };
+        let mut random = Random {
+            network: stream(1),
+            faults: stream(2),
+            load: stream(3),
+            names: stream(4),
+            players: stream(5),
+        };
         let mut nodes = Vec::new();
         for index in 0..profile.nodes {
             let clock = WallClock {
@@ -125,7 +139,8 @@ impl World {
             links.insert((b, a), Link::new(profile.quality));
         }
         let writers = Writers::new(profile.load);
-        Self {
+        let (players, wishes) = Players::new(profile.habits, profile.nodes, &mut random.players);
+        let mut world = Self {
             now: Moment::default(),
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
@@ -139,13 +154,16 @@ impl World {
             outside: Vec::new(),
             ledger: Ledger::default(),
             writers,
+            players,
             last_busy: Moment::default(),
             healed_at: Moment::default(),
             converged_at: None,
             random,
             trace,
             stats: Stats::default(),
-        }
+        };
+        world.grant(wishes);
+        world
     }
 
     /// Runs to the end, or to the first violation.
@@ -215,6 +233,17 @@ impl World {
             Event::Dial(a, b) => self.dial(a, b),
             Event::Broken(a, b, connection) => self.broken(a, b, connection),
             Event::Write => self.write(),
+            Event::Client(node, request) => self.client(node, request),
+            Event::Answer(answer) => self.answered(answer),
+            Event::Player(player) => {
+                let wishes = self.players.wake(player, self.now, &mut self.random.players);
+                self.grant(wishes);
+            }
+            Event::Resend { player, sample, late } => {
+                let rng = &mut self.random.players;
+                let wishes = self.players.resend(player, sample, late, self.now, rng);
+                self.grant(wishes);
+            }
             Event::Cut => self.cut(),
             Event::Mend(from, to) => self.mend(from, to),
             Event::Crash => self.crash_some()?,
