@@ -4,7 +4,7 @@
 //! how it went. Only this user can reach the socket, as the directory is nobody else's.
 
 use std::{
-    env, fs, io,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -20,7 +20,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::lab::own_user;
+use crate::environment;
 
 /// Orders are given by hand; more at once than this are a script gone wild, and wait at the socket.
 const ORDERS_AT_ONCE: usize = 8;
@@ -106,11 +106,7 @@ pub trait Obey: Send + Sync + 'static {
 
 /// The state directory of this user, or the one named by `PLAYMARK_CLUSTER_DIR`.
 pub fn state_dir() -> Result<PathBuf> {
-    if let Some(named) = env::var_os("PLAYMARK_CLUSTER_DIR") {
-        return Ok(named.into());
-    }
-    let base = env::var_os("XDG_RUNTIME_DIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-    Ok(base.join(format!("playmark-cluster-{}", own_user()?)))
+    Ok(environment::state_dir()?)
 }
 
 fn socket(dir: &Path) -> PathBuf {

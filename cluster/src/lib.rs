@@ -14,6 +14,7 @@ pub mod api;
 mod board;
 mod console;
 pub mod control;
+mod environment;
 pub mod lab;
 pub mod relay;
 pub mod topology;

@@ -48,6 +48,7 @@ use self::{
 };
 use crate::{
     api::{Api, ApiError, NodeStatus},
+    environment,
     relay::Relay,
     topology::{NodeName, Topology, Way},
 };
@@ -81,8 +82,8 @@ pub enum Ways {
 
 /// Where the `playmark` binary is: as `PLAYMARK_BIN` says, or beside this program.
 pub fn binary() -> Result<PathBuf> {
-    if let Some(named) = env::var_os("PLAYMARK_BIN") {
-        return Ok(named.into());
+    if let Some(named) = environment::binary() {
+        return Ok(named);
     }
     let program = env::current_exe().context("this program does not know where it is")?;
     let beside = |dir: &Path| Some(dir.join("playmark")).filter(|path| path.is_file());
