@@ -37,10 +37,17 @@ pub struct ResumePoint {
     pub position_ms: u64,
     /// Where to go on: 0 after the end.
     pub resume_position_ms: u64,
-    /// The session that says so.
-    pub session: Option<String>,
     /// The node has not yet seen what the question demanded.
     #[serde(default)]
+    stale: bool,
+}
+
+/// What a node answers when it is asked where a title stands.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Where; nowhere, as far as this node knows.
+    pub point: Option<ResumePoint>,
+    /// The node has not yet seen what the question demanded, and says so.
     pub stale: bool,
 }
 
@@ -115,9 +122,8 @@ pub struct Held {
     pub origin: String,
     /// Up to where.
     pub version: u64,
-    /// How far behind that origin the node believes to be.
-    #[serde(default)]
-    pub lag_ms: u64,
+    /// The same as a time.
+    pub wall_ms: u64,
 }
 
 /// A peer as a node sees it.
@@ -147,6 +153,8 @@ pub struct Problem {
     pub detail: String,
     /// A token to go on with.
     pub token: Option<String>,
+    /// The node has not yet seen what the question demanded.
+    pub stale: bool,
 }
 
 impl Api {
@@ -180,18 +188,20 @@ impl Api {
         Ok(Acknowledged { dot: said.dot.or(dot), ..said })
     }
 
-    /// Asks where a title stands, from a node that must have seen `after`; `None` where nothing is known.
+    /// Asks where a title stands, of a node that should have seen `after`, and waits for it a little.
     pub async fn resume_point(
         &self,
         node: &str,
         profile: &str,
         content: &str,
         after: Option<&str>,
-    ) -> Result<Option<ResumePoint>, ApiError> {
+    ) -> Result<Found, ApiError> {
         let after = after.map(|dot| format!("?after={dot}")).unwrap_or_default();
-        match read(self.http.get(resume_point_url(node, profile, content) + &after)).await {
-            Ok(found) => Ok(Some(found)),
-            Err(ApiError::Refused(problem)) if problem.status == StatusCode::NOT_FOUND => Ok(None),
+        match read::<ResumePoint>(self.http.get(resume_point_url(node, profile, content) + &after)).await {
+            Ok(point) => Ok(Found { stale: point.stale, point: Some(point) }),
+            Err(ApiError::Refused(problem)) if problem.status == StatusCode::NOT_FOUND => {
+                Ok(Found { point: None, stale: problem.stale })
+            }
             Err(error) => Err(error),
         }
     }
@@ -245,12 +255,19 @@ async fn problem(response: Response) -> Problem {
         title: Option<String>,
         detail: Option<String>,
         token: Option<String>,
+        #[serde(default)]
+        stale: bool,
     }
 
     let status = response.status();
     // A body that is no problem document leaves the status to speak for itself.
     let said: Document = response.json().await.unwrap_or_default();
-    Problem { status, detail: said.detail.or(said.title).unwrap_or_default(), token: said.token }
+    Problem {
+        status,
+        detail: said.detail.or(said.title).unwrap_or_default(),
+        token: said.token,
+        stale: said.stale,
+    }
 }
 
 fn text_of(response: &Response, name: &str) -> Option<String> {

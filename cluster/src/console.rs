@@ -2,16 +2,25 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    sync::Mutex,
+    sync::{Mutex, MutexGuard},
 };
 
-/// Standard output. Without a terminal the board becomes plain lines, written less often by whoever draws it.
+/// Standard output. Without a terminal the board becomes plain lines, written less often.
 #[derive(Debug)]
 pub(crate) struct Console {
     redraws: bool,
-    // The board on the screen, to be drawn over.
-    board: Mutex<Vec<String>>,
+    board: Mutex<Shown>,
 }
+
+#[derive(Debug, Default)]
+struct Shown {
+    // On the screen, to be drawn over.
+    lines: Vec<String>,
+    drawn: u32,
+}
+
+/// Without a terminal, one drawing of so many is written.
+const WRITTEN_OF: u32 = 5;
 
 impl Console {
     /// The process's standard output.
@@ -19,43 +28,51 @@ impl Console {
         Self { redraws: io::stdout().is_terminal(), board: Mutex::default() }
     }
 
-    /// The board stays in its place.
-    pub(crate) fn redraws(&self) -> bool {
-        self.redraws
-    }
-
     /// Writes news, which stay.
     pub(crate) fn note(&self, news: &str) {
-        let board = self.board.lock().expect("nothing panics while it holds the board");
-        let mut text = self.over(&board);
-        text += news;
-        text.push('\n');
-        if self.redraws {
-            text += &lines(&board);
-        }
-        print(&text);
+        let shown = self.shown();
+        let board = if self.redraws { in_place(&shown.lines) } else { String::new() };
+        print(&format!("{}{news}\n{board}", self.over(&shown)));
     }
 
     /// Draws the board anew.
     pub(crate) fn draw(&self, board: Vec<String>) {
-        let mut shown = self.board.lock().expect("nothing panics while it holds the board");
-        print(&(self.over(&shown) + &lines(&board)));
-        *shown = board;
+        let mut shown = self.shown();
+        if self.redraws {
+            print(&(self.over(&shown) + &in_place(&board)));
+        } else if shown.drawn.is_multiple_of(WRITTEN_OF) {
+            print(&lines(&board));
+        }
+        shown.drawn += 1;
+        shown.lines = board;
     }
 
     /// What is on the board.
     pub(crate) fn board(&self) -> Vec<String> {
-        self.board.lock().expect("nothing panics while it holds the board").clone()
+        self.shown().lines.clone()
     }
 
     /// Moves up to the board's first line and clears from there.
-    fn over(&self, board: &[String]) -> String {
-        if self.redraws && !board.is_empty() { format!("\x1b[{}A\x1b[J", board.len()) } else { String::new() }
+    fn over(&self, shown: &Shown) -> String {
+        if self.redraws && !shown.lines.is_empty() {
+            format!("\x1b[{}A\x1b[J", shown.lines.len())
+        } else {
+            String::new()
+        }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.board.lock().expect("nothing panics while it holds the board")
     }
 }
 
 fn lines(board: &[String]) -> String {
     board.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}
+
+/// A line that is too long for the screen is cut off at its edge, for a wrapped one would upset the counting.
+fn in_place(board: &[String]) -> String {
+    format!("\x1b[?7l{}\x1b[?7h", lines(board))
 }
 
 fn print(text: &str) {

@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::Mutex,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use crate::{
@@ -16,13 +16,16 @@ use crate::{
     board::Board,
     console::Console,
     control::{self, Control, Obey, Order, Outcome, Say},
-    lab::{self, Lab, Place, State, Ways},
+    lab::{self, KILLED, Lab, Place, State, Ways},
     topology::Topology,
     viewers::Viewers,
 };
 
 /// How long regions have to agree after a heal or a start; a node redials within seconds.
 const AGREE_WITHIN: Duration = Duration::from_mins(1);
+
+/// The same while another line is cut: enough for the third region to relay, if one can, and no reason to wait for more.
+const AGREE_DESPITE_CUTS_WITHIN: Duration = Duration::from_secs(15);
 
 /// How long they have when asked on demand: less, for who asks while a line is cut wants to hear so.
 const CHECK_WITHIN: Duration = Duration::from_secs(5);
@@ -33,8 +36,7 @@ const HELD_AT_MOST: Duration = Duration::from_secs(10);
 /// Titles compared at most, evenly chosen; all of them, for any population that fits on a screen of patience.
 const TITLES_COMPARED_MAX: usize = 2_000;
 
-const DRAW_EVERY: Duration = Duration::from_secs(1);
-const WRITE_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What to start.
 #[derive(Clone, Debug, Args)]
@@ -118,7 +120,7 @@ async fn start(up: &Up, dir: PathBuf) -> Result<Cluster> {
     let lab = Lab::start(topology, &binary, Place::prepare(dir)?).await?;
     console.note(&welcome(&lab)?);
     let viewers = Viewers::start(&lab);
-    Ok(Cluster { lab, viewers, console, board: Mutex::default() })
+    Ok(Cluster { lab, viewers, console, board: Mutex::new(Board::new()) })
 }
 
 /// Where everything is and what to try.
@@ -159,7 +161,7 @@ fn welcome(lab: &Lab) -> Result<String> {
 impl Cluster {
     /// Keeps the board up to date, for ever, and tells of nodes that end by themselves.
     async fn show(&self) {
-        let mut ticks = interval(if self.console.redraws() { DRAW_EVERY } else { WRITE_EVERY });
+        let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
         let mut known = self.lab.nodes();
@@ -168,9 +170,9 @@ impl Cluster {
             let board = self.board.lock().await.look(&self.lab, &self.viewers).await;
             self.console.draw(board);
             let states = self.lab.nodes();
-            for (name, state) in &states {
+            for ((name, state), (_, before)) in states.iter().zip(&known) {
                 match state {
-                    State::Down { why } if known[name] != *state && why != "killed" => {
+                    State::Down { why } if before != state && why != KILLED => {
                         self.console.note(&format!("{name} {why}:\n{}", self.lab.log_tail(name)));
                     }
                     State::Down { .. } | State::Running { .. } => {}
@@ -193,8 +195,9 @@ impl Cluster {
                     (Some(from), Some(to)) => self.lab.heal(from, to)?,
                     (_, _) => self.lab.heal_all(),
                 };
+                let since = Instant::now();
                 self.say(say, list("healed", &healed, "nothing was cut")).await;
-                Ok(self.agree(&before, AGREE_WITHIN, say).await)
+                Ok(self.agree(&before, since, self.patience(), say).await)
             }
             Order::Kill { name } => {
                 let killed = self.lab.kill(name).await?;
@@ -203,9 +206,11 @@ impl Cluster {
             }
             Order::Start { name } => {
                 let before = Vector::of_all(&self.lab).await;
+                let since = Instant::now();
                 let started = self.lab.start_again(name).await?;
-                self.say(say, list("started and ready:", &started, "it runs already")).await;
-                Ok(self.agree(&before, AGREE_WITHIN, say).await)
+                let what = format!("ready after {} ms:", since.elapsed().as_millis());
+                self.say(say, list(&what, &started, "it runs already")).await;
+                Ok(self.agree(&before, since, self.patience(), say).await)
             }
             Order::Status => {
                 for line in self.status().await? {
@@ -215,14 +220,18 @@ impl Cluster {
             }
             Order::Check => {
                 let before = Vector::of_all(&self.lab).await;
-                Ok(self.agree(&before, CHECK_WITHIN, say).await)
+                Ok(self.agree(&before, Instant::now(), CHECK_WITHIN, say).await)
             }
         }
     }
 
-    /// Waits until every node holds `target`, holds the viewers, and compares all answers.
-    async fn agree(&self, target: &Vector, within: Duration, say: &Say) -> Outcome {
-        let verdict = self.verdict(target, within).await;
+    fn patience(&self) -> Duration {
+        if self.lab.relay().cuts().is_empty() { AGREE_WITHIN } else { AGREE_DESPITE_CUTS_WITHIN }
+    }
+
+    /// Waits until every node holds `target`, holds the viewers, and compares all answers. Time counts from `since`.
+    async fn agree(&self, target: &Vector, since: Instant, within: Duration, say: &Say) -> Outcome {
+        let verdict = self.verdict(target, since, within).await;
         self.say(say, verdict.to_string()).await;
         for (name, state) in self.lab.nodes() {
             if let State::Down { why } = state {
@@ -236,15 +245,15 @@ impl Cluster {
         if verdict.is_alike() { Outcome::Done } else { Outcome::Failed }
     }
 
-    async fn verdict(&self, target: &Vector, within: Duration) -> Verdict {
-        let took = match agreement::until_held(&self.lab, target, within).await {
-            Ok(took) => took,
-            Err(behind) => return behind,
-        };
+    async fn verdict(&self, target: &Vector, since: Instant, within: Duration) -> Verdict {
+        if let Err(behind) = agreement::until_held(&self.lab, target, within).await {
+            return behind;
+        }
+        let after = since.elapsed();
         let _held = self.viewers.rest().await;
         match agreement::compare(&self.lab, &self.titles(), HELD_AT_MOST).await {
             // What was apart is what took time; the rest is what was written since.
-            Verdict::Alike { titles, nodes, .. } => Verdict::Alike { after: took, titles, nodes },
+            Verdict::Alike { titles, nodes, .. } => Verdict::Alike { after, titles, nodes },
             verdict @ (Verdict::Behind { .. } | Verdict::Different { .. }) => verdict,
         }
     }

@@ -24,7 +24,10 @@ mod ports;
 mod watchdog;
 
 pub(crate) use self::place::own_user;
-pub use self::{node::State, place::Place};
+pub use self::{
+    node::{KILLED, State},
+    place::Place,
+};
 
 use std::{
     collections::BTreeMap,
@@ -162,9 +165,13 @@ impl Lab {
         format!("http://{}", self.nodes[name].site().http)
     }
 
-    /// All nodes and whether they run.
-    pub fn nodes(&self) -> BTreeMap<NodeName, State> {
-        self.nodes.iter().map(|(name, node)| (name.clone(), node.state())).collect()
+    /// All nodes in the topology's order, and whether they run.
+    pub fn nodes(&self) -> Vec<(NodeName, State)> {
+        let state = |name: NodeName| {
+            let state = self.nodes[&name].state();
+            (name, state)
+        };
+        self.topology.nodes().into_iter().map(state).collect()
     }
 
     /// The end of what a node has said.
@@ -214,7 +221,7 @@ impl Lab {
         ensure!(from.name != to.name, "a line joins two regions");
         let there = Way { from: from.name.clone(), to: to.name.clone() };
         Ok(match ways {
-            Ways::Both => vec![there.back(), there],
+            Ways::Both => vec![there.clone(), there.back()],
             Ways::OneWay => vec![there],
         })
     }

@@ -24,6 +24,9 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 /// As much of a log as fits on a screen with something else on it.
 const TAIL_LINES: usize = 12;
 
+/// Why a node is down that was killed on purpose.
+pub const KILLED: &str = "killed";
+
 /// A node's process, and what is needed to have it again.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -168,7 +171,7 @@ async fn keep(
         ended = child.wait() => ended.map_or_else(|error| error.to_string(), describe),
         _ = killed => {
             let _ = child.kill().await;
-            "killed".to_owned()
+            KILLED.to_owned()
         }
     };
     // A watchdog that is gone forgets by itself.

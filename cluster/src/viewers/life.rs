@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     agreement::Title,
-    api::{ApiError, Event, Heartbeat, Opened},
+    api::{ApiError, Event, Found, Heartbeat, Opened},
 };
 
 /// What a viewer has begun; a small number, so that it comes back to what it left.
@@ -236,14 +236,14 @@ impl Viewer {
             self.audience.api.resume_point(&region.urls[0], &title.profile, &title.content, Some(dot)).await;
         let counts = &self.audience.hand_overs;
         match found {
-            Ok(Some(found)) if found.stale => {
+            Ok(found) if found.stale => {
                 counts.stale.fetch_add(1, Relaxed);
             }
-            Ok(Some(found)) if found.position_ms == last.position_ms => {
+            Ok(Found { point: Some(point), .. }) if point.position_ms == last.position_ms => {
                 counts.right.fetch_add(1, Relaxed);
             }
-            Ok(found) => {
-                let said = found.map_or("nothing".to_owned(), |found| format!("{} ms", found.position_ms));
+            Ok(Found { point, .. }) => {
+                let said = point.map_or("nothing".to_owned(), |point| format!("{} ms", point.position_ms));
                 let was = last.position_ms;
                 counts.wrong(format!(
                     "{title} in {}: {was} ms acknowledged as {dot}, {said} answered",
