@@ -1,0 +1,176 @@
+//! The tool itself: what a second terminal orders, and what is left when it ends.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use cluster::lab::{self, Place};
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, interval, timeout},
+};
+
+use crate::world::{CLOSE_TOGETHER, PATIENCE};
+
+/// `cluster up` with a few viewers, in a directory of its own.
+struct Tool {
+    up: Child,
+    dir: PathBuf,
+    _place: Place,
+}
+
+fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cluster"));
+    command.env("PLAYMARK_CLUSTER_DIR", dir).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+impl Tool {
+    async fn start() -> Self {
+        let place = Place::scratch().expect("the temporary directory takes another");
+        let dir = place.path().join("cluster");
+        let topology = place.path().join("topology.toml");
+        fs::write(&topology, CLOSE_TOGETHER).expect("it is ours");
+        let up = command(&dir)
+            .arg("up")
+            .arg(&topology)
+            .args(["--viewers", "12", "--heartbeat-interval-ms", "100"])
+            .arg("--binary")
+            .arg(lab::binary().expect("the binary is built"))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the tool starts");
+        let mut tool = Self { up, dir, _place: place };
+        tool.until_it_answers().await;
+        tool
+    }
+
+    async fn until_it_answers(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut looks = interval(Duration::from_millis(50));
+        while !self.order(&["status"]).await.status.success() {
+            assert!(self.up.try_wait().expect("it is our child").is_none(), "it ended by itself");
+            assert!(Instant::now() < deadline, "no answer within {PATIENCE:?}");
+            looks.tick().await;
+        }
+    }
+
+    async fn order(&self, words: &[&str]) -> Output {
+        command(&self.dir).args(words).output().await.expect("the tool starts")
+    }
+
+    /// Gives an order that must succeed; answers what it says.
+    async fn ordered(&self, words: &[&str]) -> String {
+        let output = self.order(words).await;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{words:?}: {said}");
+        said
+    }
+
+    /// Checks until regions differ, which they do once a viewer has reported; answers what is said then.
+    async fn until_not_alike(&self) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let checked = self.order(&["check"]).await;
+            let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+            if checked.status.code() == Some(1) {
+                return said;
+            }
+            assert!(Instant::now() < deadline, "within {PATIENCE:?} no viewer reported: {said}");
+        }
+    }
+
+    /// The nodes' process numbers, as `status` names them.
+    async fn processes(&self) -> Vec<String> {
+        let said = self.ordered(&["status"]).await;
+        let number = |line: &str| Some(line.split_once("process ")?.1.to_owned());
+        said.lines().filter_map(number).collect()
+    }
+
+    /// Ends it, so that nothing writes any more where its directory is being removed.
+    async fn end(mut self) {
+        self.signal("TERM").await;
+        timeout(PATIENCE, self.up.wait()).await.expect("it ends").expect("it is our child");
+    }
+
+    async fn signal(&self, signal: &str) {
+        let pid = self.up.id().expect("it runs").to_string();
+        let sent =
+            Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &pid]).status().await;
+        assert!(sent.expect("every system has a shell").success());
+    }
+}
+
+/// Waits until none of the processes is left.
+async fn until_gone(processes: &[String]) {
+    assert_eq!(processes.len(), 3);
+    let deadline = Instant::now() + PATIENCE;
+    let mut looks = interval(Duration::from_millis(20));
+    // A process that is dead and not yet collected has no command line any more.
+    let runs = |pid: &String| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
+    while processes.iter().any(runs) {
+        assert!(Instant::now() < deadline, "some of {processes:?} are left");
+        looks.tick().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cut_is_healed_and_the_tool_says_that_all_regions_answer_alike() {
+    let tool = Tool::start().await;
+    assert_eq!(tool.ordered(&["cut", "eu", "us", "--one-way"]).await, "cut eu→us\n");
+    assert_eq!(tool.ordered(&["cut", "eu", "us"]).await, "cut us→eu\n");
+    let said = tool.ordered(&["heal"]).await;
+    assert!(said.starts_with("healed eu→us, us→eu\nall regions answer alike after "), "{said}");
+
+    assert_eq!(tool.ordered(&["kill", "ap"]).await, "killed ap-1\n");
+    assert_eq!(tool.ordered(&["kill", "ap"]).await, "it is down already\n");
+    let said = tool.ordered(&["start", "ap-1"]).await;
+    assert!(said.contains("all regions answer alike"), "{said}");
+    assert!(tool.ordered(&["check"]).await.contains("all regions answer alike"));
+
+    let refused = tool.order(&["kill", "mars"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("named mars"));
+    tool.end().await;
+}
+
+#[tokio::test]
+async fn a_region_that_is_cut_off_is_found_to_be_behind() {
+    let tool = Tool::start().await;
+    tool.ordered(&["cut", "eu", "us"]).await;
+    tool.ordered(&["cut", "eu", "ap"]).await;
+    let said = tool.until_not_alike().await;
+    assert!(said.contains("eu-1 is behind") && said.contains("still cut"), "{said}");
+    assert!(tool.ordered(&["heal"]).await.contains("all regions answer alike"));
+    tool.end().await;
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_it_in_order_and_leaves_no_process() {
+    let mut tool = Tool::start().await;
+    let processes = tool.processes().await;
+    tool.signal("INT").await;
+    let ended = timeout(PATIENCE, tool.up.wait()).await.expect("it ends").expect("it is our child");
+    assert!(ended.success());
+    until_gone(&processes).await;
+    let nothing_runs = tool.order(&["heal"]).await;
+    assert_eq!(nothing_runs.status.code(), Some(3));
+}
+
+#[tokio::test]
+async fn when_the_tool_itself_is_killed_its_nodes_end_and_another_can_start() {
+    let mut tool = Tool::start().await;
+    let processes = tool.processes().await;
+    tool.signal("KILL").await;
+    timeout(PATIENCE, tool.up.wait()).await.expect("it ends").expect("it is our child");
+    until_gone(&processes).await;
+
+    let topology = tool.dir.with_file_name("topology.toml");
+    let again = command(&tool.dir).arg("up").arg(topology).stdout(Stdio::null()).spawn();
+    tool.up = again.expect("the tool starts");
+    tool.until_it_answers().await;
+    tool.end().await;
+}
