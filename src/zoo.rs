@@ -44,6 +44,10 @@ pub enum Bug {
     UnknownStripped,
     /// A new life takes for synced all that it finds in its store.
     UnsyncedAtOpen,
+    /// A feed that is hard at work on one origin is asked anew because of another.
+    BusyFeedRenewed,
+    /// An acknowledgement that falls due while a subscription is renewed is forgotten.
+    SyncedUntold,
     /// Registers of a life that lost its tail stay where they came early, and nobody else hears of them.
     EarlyForgotten,
     /// A replica stamps heartbeats with its own clock where they are older.
@@ -58,7 +62,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,
@@ -78,6 +82,8 @@ impl Bug {
         Self::UnsyncedClaimed,
         Self::UnknownStripped,
         Self::UnsyncedAtOpen,
+        Self::BusyFeedRenewed,
+        Self::SyncedUntold,
         Self::EarlyForgotten,
         Self::StampClampedToNow,
         Self::NewestTokenOnOldSamples,

@@ -1,10 +1,12 @@
 //! What a replica does with what comes in: notes and stagings, never an answer.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Ack, Delta, Message, Monotonic, Now, Part, PeerMisbehaved, PeerView, Replica, Status, Subscribe,
-    feed::Feed, intake::Verdict, plan::STATUS_INTERVAL,
+    feed::Feed,
+    intake::{Intake, Verdict},
+    plan::STATUS_INTERVAL,
 };
 use crate::{
     crdt::{Dot, Key, Merged, Origin, Register, ReplicaId, Slot},
@@ -17,7 +19,10 @@ impl<S: Store> Replica<S> {
     pub fn handle_peer_up(&mut self, peer: ReplicaId, origin: Origin, now: Now) {
         self.handle_peer_down(peer, now);
         self.peers.insert(peer, PeerView::new(origin));
+        // Even a peer that feeds nothing here is to know what would survive a power cut.
+        self.intakes.insert(peer, Intake::default());
         self.status_due.insert(peer);
+        self.synced_untold.insert(peer);
         self.replan(now.mono);
     }
 
@@ -85,6 +90,7 @@ impl<S: Store> Replica<S> {
         let Some(intake) = self.intakes.get_mut(&from) else {
             return Ok(());
         };
+        self.plan.heard(from, now.mono);
         let upto = self.stage.upto(&self.vector, part.delta.origin);
         match intake.judge(part, upto) {
             Verdict::Ignore => return Ok(()),
@@ -149,11 +155,8 @@ impl<S: Store> Replica<S> {
 
     fn replan(&mut self, now: Monotonic) {
         self.plan.decide(&self.peers, &self.vector, self.options.origin, now);
-        for &peer in self.peers.keys() {
-            let origins: BTreeSet<_> = self.plan.fed_by(peer).collect();
-            if !origins.is_empty() || self.intakes.contains_key(&peer) {
-                self.intakes.entry(peer).or_default().want(origins);
-            }
+        for (&peer, intake) in &mut self.intakes {
+            intake.want(self.plan.fed_by(peer).collect());
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Plan {
     sources: BTreeMap<Origin, ReplicaId>,
     /// Since when an origin has been behind without moving.
     standing: BTreeMap<Origin, Monotonic>,
+    /// When a part last came from a peer, of whatever origin and subscription.
+    heard: BTreeMap<ReplicaId, Monotonic>,
     avoided: BTreeMap<(ReplicaId, Origin), Monotonic>,
 }
 
@@ -38,6 +40,15 @@ impl Plan {
     /// The origins that a peer is to feed.
     pub(super) fn fed_by(&self, peer: ReplicaId) -> impl Iterator<Item = Origin> + '_ {
         self.sources.iter().filter(move |&(_, &source)| source == peer).map(|(&origin, _)| origin)
+    }
+
+    /// Takes note that a part has come, even one that is passed over.
+    ///
+    /// A feed serves its origins one after the other, so on a narrow path most of them stand still for
+    /// long while it is hard at work. To ask such a feed anew would throw away what is under way, and the
+    /// feed would be no further when patience ends the next time.
+    pub(super) fn heard(&mut self, source: ReplicaId, now: Monotonic) {
+        self.heard.insert(source, now);
     }
 
     /// Takes note that a part of an origin was merged.
@@ -54,6 +65,7 @@ impl Plan {
         now: Monotonic,
     ) {
         self.avoided.retain(|_, &mut until| until > now);
+        self.heard.retain(|peer, _| peers.contains_key(peer));
         let known = peers.values().flat_map(|peer| {
             let told = peer.vector.iter().map(|(&origin, _)| origin);
             told.chain([peer.origin])
@@ -107,7 +119,9 @@ impl Plan {
                 continue;
             }
             let since = *self.standing.entry(origin).or_insert(now);
-            if now.since(since) >= STALL_AFTER {
+            let has_it = peers.get(&source).is_some_and(|peer| peer.is_ahead(origin, held.upto(origin)));
+            let heard = self.heard.get(&source).copied().filter(|_| has_it && !planted(Bug::BusyFeedRenewed));
+            if now.since(since.max(heard.unwrap_or_default())) >= STALL_AFTER {
                 self.standing.insert(origin, now);
                 self.avoided.insert((source, origin), now.plus(AVOID_FOR));
                 stalled.push(source);

@@ -33,8 +33,11 @@ impl<S: Store> Replica<S> {
     fn poll_ack(&mut self) -> Option<Transmit> {
         let synced = if planted(Bug::UnsyncedClaimed) { &self.vector } else { &self.synced };
         self.intakes.iter_mut().find_map(|(&to, intake)| {
-            let anyway = self.synced_untold.remove(&to);
-            let (subscription, parts) = intake.acknowledge(anyway)?;
+            if planted(Bug::SyncedUntold) && intake.is_due() {
+                self.synced_untold.remove(&to);
+            }
+            let (subscription, parts) = intake.acknowledge(self.synced_untold.contains(&to))?;
+            self.synced_untold.remove(&to);
             let ack = Ack { subscription, parts, synced: synced.clone() };
             Some(Transmit { to, message: Message::Ack(ack) })
         })
@@ -47,8 +50,6 @@ impl<S: Store> Replica<S> {
             Some((to, subscribe))
         })?;
         self.subscriptions = next;
-        // What an acknowledgement would have told while the subscription was renewed, or before the link.
-        self.synced_untold.insert(to);
         Some(Transmit { to, message: Message::Subscribe(subscribe) })
     }
 
