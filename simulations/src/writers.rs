@@ -95,6 +95,6 @@ impl Writers {
 fn value(rng: &mut ChaCha8Rng, bytes_max: usize) -> Arc<[u8]> {
     let bytes = rng.random_range(1..=bytes_max.min(VALUE_BYTES_MAX));
     let mut value = vec![0; bytes];
-    rng.fill(&mut value[..bytes.min(8)]);
+    rng.fill(&mut value[..]);
     value.into()
 }

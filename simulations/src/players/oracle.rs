@@ -30,17 +30,24 @@ struct LastWord {
 
 impl Players {
     /// What every node must answer once all is quiet: for each title that the viewers touched, the place,
-    /// or `None` where nobody left one. Titles with a sample that was turned away are left out.
+    /// or `None` where nobody left one. Titles are left out of which a sample was turned away, or whose
+    /// greatest may have been lost to a power cut.
     ///
     /// `skew_ms` is how far two nodes' clocks may be apart; `None` if they jumped.
     pub(crate) fn expected(&self, skew_ms: Option<u64>) -> Vec<(TitleId, Result<Option<Expected>, String>)> {
-        let titles = self.left.keys().filter(|&title| !self.gave_up(title));
+        let titles = self.left.keys().filter(|&title| !self.gave_up(title) && !self.may_be_lost(title));
         titles.map(|title| (title.clone(), self.expected_of(title, skew_ms))).collect()
     }
 
     fn gave_up(&self, title: &TitleId) -> bool {
         self.sessions_of(title)
             .any(|session| session.samples.iter().any(|sample| sample.fate == Fate::GivenUp))
+    }
+
+    /// Whether a session's greatest sample is one that a power cut may take: a session that was renewed at
+    /// a node behind the others goes on below what it has said, and its last word is not its greatest.
+    fn may_be_lost(&self, title: &TitleId) -> bool {
+        self.sessions_of(title).filter_map(greatest).any(|sample| !sample.is_synced())
     }
 
     fn sessions_of(&self, title: &TitleId) -> impl Iterator<Item = &Session> {
@@ -80,8 +87,12 @@ impl Players {
     }
 }
 
+fn greatest(session: &Session) -> Option<&Sample> {
+    session.samples.iter().max_by_key(|sample| session.stamp(sample))
+}
+
 fn last_word(session: &Session) -> Option<LastWord> {
-    let last: &Sample = session.samples.iter().max_by_key(|sample| session.stamp(sample))?;
+    let last = greatest(session)?;
     let engaged = last.deliberate || u128::from(last.played_ms) >= ENGAGED.as_millis();
     Some(LastWord {
         engaged,

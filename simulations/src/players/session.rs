@@ -2,7 +2,7 @@
 
 use playmark::{
     crdt::{Stamp, TitleId, WallTime},
-    playback::{Claims, Event, Heartbeat, SessionId},
+    playback::{Claims, Event, Heartbeat, Promise, SessionId},
     zoo::{Bug, planted},
 };
 use rand::Rng;
@@ -74,6 +74,13 @@ pub(super) enum Fate {
     Acknowledged,
     /// Turned away so often that its player gives up.
     GivenUp,
+}
+
+impl Sample {
+    /// Whether its acknowledgement promises to survive a power cut.
+    pub(super) fn is_synced(&self) -> bool {
+        self.event.promise() == Promise::Synced
+    }
 }
 
 impl Token {

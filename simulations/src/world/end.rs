@@ -5,9 +5,9 @@ use std::time::Duration;
 use playmark::crdt::Dot;
 use rand::Rng;
 
-use super::{Event, Phase, World};
+use super::{Event, Phase, World, ordered};
 use crate::{
-    invariants::{Violation, acknowledged::Promise, no_holes, resume_point},
+    invariants::{Violation, acknowledged::Promise, no_holes, rest, resume_point},
     ledger::Line,
     model::{self, Reference},
     node::Node,
@@ -20,8 +20,9 @@ use crate::{
 /// second later, each for one hop of a relay.
 const CONVERGE_WITHIN: Duration = Duration::from_secs(40);
 
-/// How long equal replicas must say nothing but statuses and acknowledgements.
-const QUIET_FOR: Duration = Duration::from_secs(3);
+/// How long equal replicas must say nothing but statuses and acknowledgements: longer than they leave
+/// anything unsynced, and than what they then tell is under way.
+const QUIET_FOR: Duration = Duration::from_secs(4);
 
 impl World {
     pub(super) fn heal(&mut self) {
@@ -82,6 +83,10 @@ impl World {
         })
     }
 
+    fn is_quiet(&self) -> bool {
+        self.converged_at.is_some_and(|at| self.now.since(self.last_busy.max(at)) >= QUIET_FOR)
+    }
+
     pub(super) fn probe(&mut self) -> Result<(), Violation> {
         let since = self.now.since(self.healed_at);
         match self.phase {
@@ -97,9 +102,10 @@ impl World {
                 self.tell(&[13], || "all are equal".into());
                 self.check_all()?;
             }
-            Phase::Quiet if self.now.since(self.last_busy) >= QUIET_FOR => {
+            Phase::Quiet if self.is_quiet() => {
                 self.phase = Phase::Over;
                 self.check_all()?;
+                self.check_rest()?;
                 return Ok(());
             }
             Phase::CoreHeals | Phase::AllHeals | Phase::Quiet => {}
@@ -127,6 +133,20 @@ impl World {
         let Profile { jump_every_ms, skew_ms, drift_ppm, .. } = self.profile;
         let drifted = self.now.as_ms() * drift_ppm.unsigned_abs() / 1_000_000;
         (jump_every_ms == 0).then(|| 2 * (skew_ms.unsigned_abs() + drifted + 1))
+    }
+
+    fn check_rest(&self) -> Result<(), Violation> {
+        for node in &self.nodes {
+            let Some(life) = &node.life else { continue };
+            for peer in self.nodes.iter().filter(|peer| peer.index != node.index) {
+                let connection = self.connections.get(&ordered(node.index, peer.index));
+                if connection.is_none_or(|connection| self.lossy.contains(connection)) {
+                    continue;
+                }
+                rest::check(&life.replica, peer.id, &peer.disk.platter())?;
+            }
+        }
+        Ok(())
     }
 
     /// Checks everything against everything.

@@ -18,6 +18,9 @@ impl World {
         let kind = bytes[1];
         let link = self.links.get_mut(&(from, to)).expect("only linked nodes connect");
         let arrivals = link.arrivals(self.now, bytes.len(), &mut self.random.network);
+        if arrivals.is_empty() {
+            self.lossy.insert(connection);
+        }
         let faults = self.phase == Phase::Faults;
         let rot = faults && self.random.network.random_range(0..1_000) < self.profile.rot_per_mille;
         let length = bytes.len();

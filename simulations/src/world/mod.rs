@@ -7,7 +7,7 @@ mod machines;
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
 };
 
 use playmark::crdt::ReplicaId;
@@ -41,6 +41,8 @@ pub(crate) struct World {
     links: BTreeMap<(usize, usize), Link>,
     connections: BTreeMap<(usize, usize), Connection>,
     connected: u64,
+    /// Connections that have lost a frame, which those of the real transport never do.
+    lossy: BTreeSet<Connection>,
     /// Nodes that stay broken while the others heal.
     outside: Vec<usize>,
     ledger: Ledger,
@@ -151,6 +153,7 @@ impl World {
             links,
             connections: BTreeMap::new(),
             connected: 0,
+            lossy: BTreeSet::new(),
             outside: Vec::new(),
             ledger: Ledger::default(),
             writers,
