@@ -70,6 +70,7 @@ pub struct Lab {
     nodes: BTreeMap<NodeName, Node>,
     relay: Relay,
     api: Api,
+    _ports: Ports,
     // Last, so that a scratch directory goes after those who write into it.
     place: Place,
 }
@@ -107,7 +108,8 @@ impl Lab {
 
     /// Starts every node, and returns when all are ready.
     pub async fn start(topology: Topology, binary: &Path, place: Place) -> Result<Self> {
-        let sites = sites(&topology, place.path())?;
+        let mut ports = Ports::new();
+        let sites = sites(&topology, place.path(), &mut ports)?;
         let listens = sites.iter().map(|site| (site.name.clone(), site.replication)).collect();
         let relay = Relay::open(&topology, &listens).await?;
         let names = topology.nodes();
@@ -125,7 +127,7 @@ impl Lab {
             Config::new(site, &topology.cluster, &certificates, &peers).write(&node.config_file())?;
             nodes.insert(site.name.clone(), node);
         }
-        let lab = Self { topology, nodes, relay, api: Api::new()?, place };
+        let lab = Self { topology, nodes, relay, api: Api::new()?, _ports: ports, place };
         for node in lab.nodes.values() {
             node.start().await?;
         }
@@ -281,8 +283,7 @@ impl Lab {
 }
 
 /// Draws every node's addresses and makes its directory.
-fn sites(topology: &Topology, dir: &Path) -> Result<Vec<Site>> {
-    let mut ports = Ports::new();
+fn sites(topology: &Topology, dir: &Path, ports: &mut Ports) -> Result<Vec<Site>> {
     let mut sites = Vec::new();
     for region in &topology.regions {
         let of_region = topology.nodes().into_iter().filter(|name| *name.region() == region.name);

@@ -1,14 +1,14 @@
-//! Ports that stay free while their node is down.
+//! Ports that stay ours while their node is down.
 
 use std::{
-    collections::BTreeSet,
-    fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    fs, io,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     ops::Range,
 };
 
 use anyhow::{Context, Result};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
+use tokio::net::TcpSocket;
 
 /// Where Linux begins to hand out ports by itself, unless told otherwise.
 const EPHEMERAL_FROM: u16 = 32_768;
@@ -19,15 +19,17 @@ const FROM: u16 = 10_000;
 /// With thousands to draw from, a machine that refuses this many in a row refuses them all.
 const DRAWS_MAX: usize = 1_000;
 
-/// Draws free ports, each once.
+/// Draws free ports and keeps them for as long as it lives.
 ///
-/// A node that is killed has to find its port free when it starts again. One that the kernel handed out (by binding
-/// port 0) may meanwhile have become the near end of any connection on this machine, those of the
-/// viewers first; one from below that range is taken only by who asks for it by number.
+/// A node that is killed has to find its port free when it starts again, and several labs run at once. A port that
+/// the kernel handed out (by binding port 0) may meanwhile have become the near end of any connection on this machine,
+/// so these come from below that range. And each is held by a TCP socket that is bound and never listens: another
+/// draw finds the number taken, while a node's listener, which allows the address to be reused as every server that
+/// restarts does, stands beside it. For UDP the number is held in the same way, as a token.
 #[derive(Debug)]
 pub(super) struct Ports {
     from: Range<u16>,
-    drawn: BTreeSet<u16>,
+    held: Vec<TcpSocket>,
 }
 
 impl Ports {
@@ -37,48 +39,60 @@ impl Ports {
             text.split_whitespace().next().and_then(|port| port.parse().ok()).unwrap_or(EPHEMERAL_FROM);
         // A machine that hands out almost everything leaves nothing below; then any port has to do.
         let from = if first > FROM + 1_000 { FROM..first } else { FROM..u16::MAX };
-        Self { from, drawn: BTreeSet::new() }
+        Self { from, held: Vec::new() }
     }
 
     /// A free loopback address for TCP: at `wish`, if that is not 0 and free.
     pub(super) fn tcp(&mut self, wish: u16) -> Result<SocketAddr> {
-        let free = |address| TcpListener::bind(address).is_ok();
         let wished = SocketAddr::from((Ipv4Addr::LOCALHOST, wish));
-        if wish != 0 && free(wished) && self.drawn.insert(wish) {
+        if wish != 0 && self.hold(wished).is_ok() {
             return Ok(wished);
         }
-        self.draw(free)
+        self.draw(|_| Ok(()))
     }
 
     /// A free loopback address for UDP.
     pub(super) fn udp(&mut self) -> Result<SocketAddr> {
-        self.draw(|address| UdpSocket::bind(address).is_ok())
+        self.draw(|address| UdpSocket::bind(address).map(drop))
     }
 
-    fn draw(&mut self, free: impl Fn(SocketAddr) -> bool) -> Result<SocketAddr> {
+    fn draw(&mut self, also: impl Fn(SocketAddr) -> io::Result<()>) -> Result<SocketAddr> {
         let mut dice = SmallRng::from_os_rng();
-        let drawn = &mut self.drawn;
-        (0..DRAWS_MAX)
-            .map(|_| dice.random_range(self.from.clone()))
-            .find(|&port| free((Ipv4Addr::LOCALHOST, port).into()) && drawn.insert(port))
-            .map(|port| (Ipv4Addr::LOCALHOST, port).into())
-            .context("no free port on loopback")
+        for _ in 0..DRAWS_MAX {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, dice.random_range(self.from.clone())));
+            if also(address).is_ok() && self.hold(address).is_ok() {
+                return Ok(address);
+            }
+        }
+        None.context("no free port on loopback")
+    }
+
+    fn hold(&mut self, address: SocketAddr) -> io::Result<()> {
+        let socket = TcpSocket::new_v4()?;
+        // Bound before reuse is allowed, so that it fails beside anything else that is bound there.
+        socket.bind(address)?;
+        socket.set_reuseaddr(true)?;
+        self.held.push(socket);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
-    fn a_port_is_drawn_once_and_a_wish_is_granted_while_it_is_free() {
+    fn a_port_that_is_held_is_nobody_elses_and_a_server_can_listen_there_again_and_again() {
         let mut ports = Ports::new();
-        let wish = Ports::new().tcp(0).expect("a port is free").port();
-        assert_eq!(ports.tcp(wish).expect("nobody took it").port(), wish);
-
-        let drawn: BTreeSet<_> =
-            (0..50).map(|_| ports.tcp(wish).expect("50 ports are free").port()).collect();
-        assert_eq!(drawn.len(), 50);
-        assert!(!drawn.contains(&wish));
+        let wish = Ports::new().tcp(0).expect("a port is free");
+        assert_eq!(ports.tcp(wish.port()).expect("nobody holds it any more"), wish);
+        assert_ne!(Ports::new().tcp(wish.port()).expect("another is free"), wish);
+        for _ in 0..2 {
+            let server = TcpListener::bind(wish).expect("it is held for this");
+            assert_ne!(Ports::new().tcp(wish.port()).expect("another is free"), wish);
+            drop(server);
+        }
     }
 }
