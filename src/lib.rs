@@ -5,7 +5,13 @@
 //! whatever the order or loss. The rooms of the house, from what is true to what players see:
 //! [`crdt`] → [`playback`] → [`store`] → [`replica`] → `transport` → `node` → `http`.
 
+#[cfg(feature = "node")]
+pub mod config;
 pub mod crdt;
+#[cfg(feature = "node")]
+pub mod http;
+#[cfg(feature = "node")]
+pub mod node;
 pub mod playback;
 pub mod replica;
 pub mod store;

@@ -1,0 +1,107 @@
+//! The command line.
+//!
+//! Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.
+
+mod certs;
+mod files;
+mod flags;
+mod serve;
+mod status;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use playmark::crdt::Region;
+
+use flags::ServeFlags;
+
+/// Remembers where a viewer stopped.
+#[derive(Parser, Debug)]
+#[command(name = "playmark", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a node.
+    Serve(Box<ServeFlags>),
+    /// Make a cluster's certificates.
+    #[command(subcommand)]
+    Certs(CertsCommand),
+    /// Show how a node stands.
+    Status {
+        /// The node's HTTP address.
+        #[arg(long, default_value = "127.0.0.1:7080")]
+        http: SocketAddr,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+enum CertsCommand {
+    /// Make a cluster's authority and its secret.
+    Ca {
+        /// The cluster's name.
+        #[arg(long)]
+        cluster: String,
+        /// Where to put ca.crt, ca.key and cluster.secret.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Make a node's certificate.
+    Node {
+        /// The directory with ca.crt and ca.key.
+        #[arg(long)]
+        ca: PathBuf,
+        /// The node's name.
+        #[arg(long)]
+        name: String,
+        /// Where it stands.
+        #[arg(long)]
+        region: Region,
+        /// Where to put its certificate and key.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// How a command failed.
+#[derive(Debug)]
+enum Failure {
+    /// The caller must change something: what was asked for, or a file that it named.
+    Usage(anyhow::Error),
+    /// Something failed while running.
+    Running(anyhow::Error),
+}
+
+impl Failure {
+    fn usage(why: impl Into<anyhow::Error>) -> Self {
+        Self::Usage(why.into())
+    }
+
+    fn running(why: impl Into<anyhow::Error>) -> Self {
+        Self::Running(why.into())
+    }
+}
+
+/// Runs the command that the process was started with.
+pub(crate) fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(flags) => serve::run(*flags),
+        Command::Certs(command) => certs::run(command),
+        Command::Status { http } => status::run(http),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(why)) => say(&why, 2),
+        Err(Failure::Running(why)) => say(&why, 1),
+    }
+}
+
+fn say(why: &anyhow::Error, code: u8) -> ExitCode {
+    for line in format!("{why:#}").lines() {
+        eprintln!("playmark: {line}");
+    }
+    ExitCode::from(code)
+}

@@ -1,0 +1,96 @@
+//! `playmark status`: a node's own account, for people.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use playmark::http::{PeerStatusView, StatusView};
+
+use super::Failure;
+
+/// How long the node may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The longest answer: a thousand origins and every peer there may be.
+const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+
+pub(super) fn run(http: SocketAddr) -> Result<(), Failure> {
+    let status = ask(http).with_context(|| format!("--http {http}")).map_err(Failure::Running)?;
+    print!("{}", text(&status));
+    Ok(())
+}
+
+/// HTTP/1.0 with one answer a connection: all that is needed, and no client to depend on.
+fn ask(http: SocketAddr) -> anyhow::Result<StatusView> {
+    let mut stream = TcpStream::connect_timeout(&http, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /v1/admin/status HTTP/1.0\r\nHost: {http}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("it does not speak HTTP")?;
+    let status_line = head.lines().next().unwrap_or_default();
+    if status_line.split(' ').nth(1) != Some("200") {
+        bail!("it answered {status_line}: {body}");
+    }
+    serde_json::from_str(body).context("it is no node of this version")
+}
+
+fn text(status: &StatusView) -> String {
+    let StatusView { name, region, cluster, version, replica, origin, digest, .. } = status;
+    let mut lines = vec![
+        format!("{name}.{region}.{cluster}  playmark {version}  up {}", span(status.uptime_ms)),
+        format!("replica {replica}  origin {origin}"),
+        format!(
+            "heartbeats {}  inbox {}/{}  turned away {}  digest {digest}",
+            status.heartbeats_total, status.inbox.len, status.inbox.max, status.turned_away_total
+        ),
+    ];
+    if status.misbehaved_total + status.frames_dropped_total + status.rotten_total > 0 {
+        lines.push(format!(
+            "links closed {}  frames dropped {}  rotten registers {}",
+            status.misbehaved_total, status.frames_dropped_total, status.rotten_total
+        ));
+    }
+    lines.extend(status.peers.iter().map(|peer| peer_line(peer, status.now_ms)));
+    for held in &status.vector {
+        let owner = match (&held.name, &held.region) {
+            (Some(name), Some(region)) => format!("{name}.{region}"),
+            _ => "an earlier life".to_owned(),
+        };
+        let lag = if held.lag_ms == 0 { String::new() } else { format!("  {} behind", span(held.lag_ms)) };
+        let age = span(status.now_ms.saturating_sub(held.wall_ms));
+        lines.push(format!(
+            "origin {}  last write {age} ago{lag}  {owner}",
+            &held.origin[..8.min(held.origin.len())]
+        ));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn peer_line(peer: &PeerStatusView, now_ms: u64) -> String {
+    let rtt = peer.rtt_ms.map(|ms| format!("  rtt {ms} ms")).unwrap_or_default();
+    let address = peer.address.as_deref().map(|address| format!("  {address}")).unwrap_or_default();
+    let error = peer.last_error.as_deref().map(|error| format!("  last error: {error}")).unwrap_or_default();
+    format!(
+        "peer {}.{}  {} for {}{rtt}{address}  sent {} B  received {} B{error}",
+        peer.name,
+        peer.region,
+        peer.state,
+        span(now_ms.saturating_sub(peer.since_ms)),
+        peer.bytes_sent,
+        peer.bytes_received,
+    )
+}
+
+fn span(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..120_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        120_000..7_200_000 => format!("{} min", ms / 60_000),
+        7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} d", ms / 86_400_000),
+    }
+}

@@ -1,0 +1,191 @@
+//! What operators and machines ask of a node.
+
+use std::time::Duration;
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{
+    crdt::WallTime,
+    http::{App, Problem},
+    node::{OriginView, PeerView, Snapshot},
+};
+
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
+    if app.node().is_ready() { Ok("ready\n") } else { Err(Problem::NotReady) }
+}
+
+/// How a node stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The node's name.
+    pub name: String,
+    /// Where it stands.
+    pub region: String,
+    /// To which cluster it belongs.
+    pub cluster: String,
+    /// The replica it holds.
+    pub replica: String,
+    /// The replica's present life.
+    pub origin: String,
+    /// The build.
+    pub version: String,
+    /// How long this life has lasted.
+    pub uptime_ms: u64,
+    /// The node's system time.
+    pub now_ms: u64,
+    /// What is held of each origin.
+    pub vector: Vec<OriginStatus>,
+    /// Everybody it replicates with.
+    pub peers: Vec<PeerStatusView>,
+    /// Heartbeats acknowledged in this life.
+    pub heartbeats_total: u64,
+    /// Writes turned away in this life because the inbox was full.
+    pub turned_away_total: u64,
+    /// Links closed in this life because their peer broke the protocol.
+    pub misbehaved_total: u64,
+    /// Frames dropped in this life because a link's queue was full.
+    pub frames_dropped_total: u64,
+    /// Registers met in this life that fail their check.
+    pub rotten_total: u64,
+    /// How full the inbox is.
+    pub inbox: InboxView,
+    /// A hash of the vector: equal on nodes that hold the same.
+    pub digest: String,
+}
+
+/// What is held of one origin.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OriginStatus {
+    /// Which.
+    pub origin: String,
+    /// The version up to which it is held.
+    pub version: u64,
+    /// The same as a time.
+    pub wall_ms: u64,
+    /// How far behind the newest that any peer has told of.
+    pub lag_ms: u64,
+    /// Whether it is this node's own.
+    pub own: bool,
+    /// Where it is, of a life that is known to go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Whose it is, of a life that is known to go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A peer and its link.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PeerStatusView {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub region: String,
+    /// Where it is dialled; absent for who only dials in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Its replica.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica: Option<String>,
+    /// Its present life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// `up`, `down` or `dialing`.
+    pub state: String,
+    /// The round trip, of a link that is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtt_ms: Option<u64>,
+    /// Since when it has been in this state.
+    pub since_ms: u64,
+    /// In this life.
+    pub bytes_sent: u64,
+    /// In this life.
+    pub bytes_received: u64,
+    /// What last went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// How full the inbox is, in writes.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct InboxView {
+    /// How many wait.
+    pub len: usize,
+    /// How many may.
+    pub max: usize,
+}
+
+pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, Problem> {
+    let node = app.node();
+    let Snapshot { name, origins, peers } = node.look().await?;
+    let (now, counters, inbox) = (node.now(), node.counters(), node.inbox());
+    let own = node.origin();
+    let vector = origins.iter().map(|held| {
+        let owner = peers.iter().find(|peer| peer.life.is_some_and(|(_, origin)| origin == held.origin));
+        let is_own = held.origin == own;
+        let owner = owner.map(|peer| &peer.name).or(is_own.then_some(&name));
+        OriginStatus {
+            origin: held.origin.to_string(),
+            version: held.version.as_u64(),
+            wall_ms: held.version.wall().as_ms(),
+            lag_ms: whole_ms(held.lag),
+            own: is_own,
+            region: owner.map(|owner| owner.region.to_string()),
+            name: owner.map(|owner| owner.name.clone()),
+        }
+    });
+    Ok(Json(StatusView {
+        vector: vector.collect(),
+        digest: digest(&origins),
+        name: name.name,
+        region: name.region.to_string(),
+        cluster: name.cluster,
+        replica: node.replica().to_string(),
+        origin: own.to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_ms: whole_ms(node.uptime()),
+        now_ms: now.wall.as_ms(),
+        peers: peers.into_iter().map(|peer| peer_view(peer, now.wall)).collect(),
+        heartbeats_total: counters.heartbeats.total(),
+        turned_away_total: counters.turned_away.total(),
+        misbehaved_total: counters.misbehaved.total(),
+        frames_dropped_total: counters.frames_dropped.total(),
+        rotten_total: node.rotten(),
+        inbox: InboxView { len: inbox.len, max: inbox.max },
+    }))
+}
+
+fn peer_view(peer: PeerView, now: WallTime) -> PeerStatusView {
+    PeerStatusView {
+        name: peer.name.name,
+        region: peer.name.region.to_string(),
+        address: peer.address,
+        replica: peer.life.map(|(replica, _)| replica.to_string()),
+        origin: peer.life.map(|(_, origin)| origin.to_string()),
+        state: peer.state.to_owned(),
+        rtt_ms: peer.rtt.map(whole_ms),
+        since_ms: now.minus_ms(whole_ms(peer.lasting)).as_ms(),
+        bytes_sent: peer.bytes_sent,
+        bytes_received: peer.bytes_received,
+        last_error: peer.last_error,
+    }
+}
+
+fn digest(origins: &[OriginView]) -> String {
+    let mut hash = Xxh3::new();
+    for view in origins {
+        hash.update(view.origin.as_bytes());
+        hash.update(&view.version.as_u64().to_be_bytes());
+    }
+    format!("{:016x}", hash.digest())
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

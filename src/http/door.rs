@@ -1,0 +1,120 @@
+//! The door as a request sees it: what the node knows of each heartbeat, looked up once a request.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    crdt::{Stamp, TitleId, WallTime},
+    http::{App, Problem},
+    node::ReadError,
+    playback::{
+        Accepted, Claims, Heartbeat, Known, Outcome, Refused, Sample, Sender, SessionId, Shown, accept, slot,
+    },
+};
+
+/// A heartbeat that was let in.
+pub(super) struct Admitted {
+    pub(super) accepted: Accepted,
+    /// On whose word; `None` is its own.
+    pub(super) claims: Option<Arc<Claims>>,
+    /// The player's clock when it sent.
+    pub(super) sent_elapsed_ms: u64,
+}
+
+/// Judges a request's heartbeats one after the other, at one moment.
+pub(super) struct Door<'a> {
+    app: &'a App,
+    now: WallTime,
+    claims: BTreeMap<String, Arc<Claims>>,
+    fences: BTreeMap<TitleId, Option<Stamp>>,
+    /// What stands of a session, with what this request adds to it.
+    current: BTreeMap<(TitleId, SessionId), Option<(Stamp, Sample)>>,
+}
+
+impl<'a> Door<'a> {
+    pub(super) fn new(app: &'a App, now: WallTime) -> Self {
+        let (claims, fences, current) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { app, now, claims, fences, current }
+    }
+
+    pub(super) fn admit(&mut self, heartbeat: &Heartbeat) -> Result<Admitted, Problem> {
+        let claims = heartbeat.token.as_deref().map(|token| self.claims(token)).transpose()?;
+        let (title, session) = match &claims {
+            Some(claims) => (claims.title.clone(), claims.session),
+            None => heartbeat.unsigned()?,
+        };
+        let place = (title, session);
+        if heartbeat.wants_current() {
+            self.look_up(&place)?;
+        }
+        let fence = self.fence(&place.0)?;
+        let current = self.current.get(&place).and_then(Option::as_ref);
+        let known = Known { fence, current: current.map(|(stamp, sample)| (*stamp, sample)) };
+        let sender = match &claims {
+            Some(claims) => Sender::Signed(claims),
+            None => Sender::Unsigned { title: &place.0, session },
+        };
+        let accepted = accept(heartbeat, sender, known, self.now, self.app.policy());
+        let sent_elapsed_ms = heartbeat.sent_elapsed_ms.unwrap_or_default();
+        let accepted = accepted.map_err(|why| self.refused(why, claims.as_deref(), sent_elapsed_ms))?;
+        self.keep_current(&place, &accepted);
+        Ok(Admitted { accepted, claims, sent_elapsed_ms })
+    }
+
+    fn claims(&mut self, token: &str) -> Result<Arc<Claims>, Problem> {
+        if let Some(claims) = self.claims.get(token) {
+            return Ok(Arc::clone(claims));
+        }
+        let claims = Arc::new(self.app.keys().verify(token, self.now)?);
+        self.claims.insert(token.to_owned(), Arc::clone(&claims));
+        Ok(claims)
+    }
+
+    fn fence(&mut self, title: &TitleId) -> Result<Option<Stamp>, ReadError> {
+        if let Some(fence) = self.fences.get(title) {
+            return Ok(*fence);
+        }
+        let fence = self.app.node().register(&title.key(slot::FENCE))?.map(|register| register.stamp);
+        self.fences.insert(title.clone(), fence);
+        Ok(fence)
+    }
+
+    /// Finds the greater register of a session, by which a report without a time of its own is judged.
+    fn look_up(&mut self, place: &(TitleId, SessionId)) -> Result<(), ReadError> {
+        if self.current.contains_key(place) {
+            return Ok(());
+        }
+        let (title, session) = place;
+        let mut greater = None;
+        for slot in [slot::glimpse(*session), slot::session(*session)] {
+            let register = self.app.node().register(&title.key(slot))?;
+            let readable = register.and_then(|it| Some((it.stamp, Sample::decode(&it.value).ok()?)));
+            if readable.as_ref().map(|(stamp, _)| *stamp) > greater.as_ref().map(|(stamp, _)| *stamp) {
+                greater = readable;
+            }
+        }
+        self.current.insert(place.clone(), greater);
+        Ok(())
+    }
+
+    /// Later heartbeats of the request see what earlier ones of their session say.
+    fn keep_current(&mut self, place: &(TitleId, SessionId), accepted: &Accepted) {
+        let Outcome::Write { place: write, .. } = &accepted.outcome else { return };
+        if let Some(current) = self.current.get_mut(place)
+            && current.as_ref().is_none_or(|(stamp, _)| *stamp < write.stamp)
+        {
+            *current = Sample::decode(&write.value).ok().map(|sample| (write.stamp, sample));
+        }
+    }
+
+    /// Adds a fresh token where one helps: to a player whose clock runs wild.
+    fn refused(&self, why: Refused, claims: Option<&Claims>, sent_elapsed_ms: u64) -> Problem {
+        let fresh = claims.filter(|_| matches!(why, Refused::ClockRunsWild { .. })).and_then(|claims| {
+            let registers = self.app.node().title(&claims.title).ok()?;
+            let stamps: Vec<_> = registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
+            let shown = Shown::to(claims.session, &stamps, None);
+            let fresh = claims.renewed(sent_elapsed_ms, &shown, self.now)?;
+            Some((self.app.sign(&fresh), fresh.anchor.as_ms()))
+        });
+        Problem::Refused { why, fresh }
+    }
+}

@@ -1,0 +1,253 @@
+//! Every failure as problem details (RFC 9457), by one exhaustive map.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    crdt::IdError,
+    http::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN},
+    node::{ReadError, WriteError},
+    playback::{HeartbeatError, OutOfOrder, Refused, TokenError},
+};
+
+/// Where the types of problems are explained; each is an anchor there.
+pub const PROBLEMS: &str = "https://github.com/playmark/playmark/blob/main/docs/API.md#";
+
+/// How long a player is asked to wait before it sends the same again, in seconds.
+const RETRY_AFTER_S: u32 = 1;
+
+/// Why a request, or one of its heartbeats, has no other answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No route.
+    #[error("there is nothing at this path")]
+    NoSuchPath,
+    /// A route, and not for this method.
+    #[error("the path does not take this method; the Allow header names those it does")]
+    NoSuchMethod,
+    /// A body of another type.
+    #[error("the body must be {wanted}, as its Content-Type says")]
+    MediaType {
+        /// What is taken.
+        wanted: &'static str,
+    },
+    /// A body beyond its bound.
+    #[error("the body has more than {BODY_BYTES_MAX} bytes; send it in parts")]
+    BodyTooLarge,
+    /// A body that did not come.
+    #[error("the body did not come within {BODY_WITHIN:?}")]
+    BodyTooSlow,
+    /// A body that ended early.
+    #[error("the body could not be read: {0}")]
+    BodyUnreadable(String),
+    /// Too many heartbeats in one request.
+    #[error("the request has {count} heartbeats, and at most {HEARTBEATS_MAX} may be; send it in parts")]
+    TooManyHeartbeats {
+        /// How many came.
+        count: usize,
+    },
+    /// No JSON.
+    #[error("{0}")]
+    NotJson(String),
+    /// A heartbeat whose members are missing or wrong.
+    #[error(transparent)]
+    Heartbeat(#[from] HeartbeatError),
+    /// A member, a path's part or a query's value that is wrong.
+    #[error("`{field}`: {fix}")]
+    Invalid {
+        /// Which.
+        field: &'static str,
+        /// What to send instead.
+        fix: String,
+    },
+    /// A request whose samples are not in order.
+    #[error(transparent)]
+    OutOfOrder(#[from] OutOfOrder),
+    /// A token that is not the replica set's.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// A heartbeat turned away at the door.
+    #[error("{why}")]
+    Refused {
+        /// Why.
+        why: Refused,
+        /// A fresh token and its anchor, where one helps.
+        fresh: Option<(String, u64)>,
+    },
+    /// Nobody has left a place in the title.
+    #[error("nothing is known of this title; begin at 0, under the token that comes with this")]
+    NoResumePoint {
+        /// To report under.
+        token: String,
+        /// The token's anchor.
+        anchor_ms: u64,
+        /// Whether the node could not wait for what was asked for.
+        stale: bool,
+    },
+    /// A write without an acknowledgement.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A store that cannot be read.
+    #[error("the store cannot be read; ask another node")]
+    Read(#[from] ReadError),
+    /// The bound on a request's time.
+    #[error("no answer within {REQUEST_WITHIN:?}; what was sent may or may not stand, and may be sent again")]
+    TookTooLong,
+    /// The node is not ready.
+    #[error("this node takes no requests")]
+    NotReady,
+}
+
+/// What each problem is to a machine and to a person.
+struct Kind {
+    name: &'static str,
+    status: StatusCode,
+    title: &'static str,
+}
+
+impl Problem {
+    fn kind(&self) -> Kind {
+        use StatusCode as S;
+        let kind = |name, status, title| Kind { name, status, title };
+        match self {
+            Self::NoSuchPath => kind("no-such-path", S::NOT_FOUND, "No such path"),
+            Self::NoSuchMethod => kind("no-such-method", S::METHOD_NOT_ALLOWED, "No such method"),
+            Self::MediaType { .. } => kind("media-type", S::UNSUPPORTED_MEDIA_TYPE, "Wrong type of body"),
+            Self::BodyTooLarge => kind("body-too-large", S::PAYLOAD_TOO_LARGE, "Body too large"),
+            Self::TooManyHeartbeats { .. } => {
+                kind("too-many-heartbeats", S::PAYLOAD_TOO_LARGE, "Too many heartbeats")
+            }
+            Self::BodyTooSlow => kind("body-too-slow", S::REQUEST_TIMEOUT, "Body too slow"),
+            Self::BodyUnreadable(_) => kind("body-unreadable", S::BAD_REQUEST, "Body unreadable"),
+            Self::NotJson(_) | Self::Heartbeat(HeartbeatError::NotJson { .. }) => {
+                kind("not-json", S::BAD_REQUEST, "Not JSON")
+            }
+            Self::Heartbeat(
+                HeartbeatError::Missing { .. }
+                | HeartbeatError::Wrong { .. }
+                | HeartbeatError::NotAnId { .. },
+            )
+            | Self::Invalid { .. } => kind("invalid", S::UNPROCESSABLE_ENTITY, "Invalid value"),
+            Self::OutOfOrder(_) => kind("out-of-order", S::UNPROCESSABLE_ENTITY, "Samples out of order"),
+            Self::Token(TokenError::Malformed | TokenError::BadSignature) => {
+                kind("bad-token", S::UNAUTHORIZED, "Not a token of this cluster")
+            }
+            Self::Token(TokenError::UnknownEpoch { .. }) => {
+                kind("unknown-epoch", S::SERVICE_UNAVAILABLE, "A token from the future")
+            }
+            Self::Refused { why, .. } => refused(*why),
+            Self::NoResumePoint { .. } => kind("no-resume-point", S::NOT_FOUND, "No resume point"),
+            Self::Write(WriteError::Full) => kind("full", S::SERVICE_UNAVAILABLE, "Too much to do"),
+            Self::Write(WriteError::Leaving) | Self::NotReady => {
+                kind("not-ready", S::SERVICE_UNAVAILABLE, "Not ready")
+            }
+            Self::Write(WriteError::Unknown) | Self::TookTooLong => {
+                kind("unknown", S::SERVICE_UNAVAILABLE, "Unknown whether it stands")
+            }
+            Self::Write(WriteError::ValueTooLong { .. }) => {
+                kind("internal", S::INTERNAL_SERVER_ERROR, "A fault of this node")
+            }
+            Self::Read(_) => kind("store", S::SERVICE_UNAVAILABLE, "The store failed"),
+        }
+    }
+
+    /// The document without its envelope, as a batch carries it for one heartbeat.
+    pub(super) fn document(&self) -> Value {
+        let Kind { name, status, title } = self.kind();
+        let mut members = Map::new();
+        members.insert("type".into(), json!(format!("{PROBLEMS}{name}")));
+        members.insert("title".into(), json!(title));
+        members.insert("status".into(), json!(status.as_u16()));
+        members.insert("detail".into(), json!(self.to_string()));
+        self.extend(&mut members);
+        Value::Object(members)
+    }
+
+    /// The members that a program can act on.
+    fn extend(&self, members: &mut Map<String, Value>) {
+        let mut put = |name: &str, value: Value| members.insert(name.into(), value);
+        match self {
+            Self::Heartbeat(why) => {
+                if let Some(field) = why.field() {
+                    put("field", json!(field));
+                }
+            }
+            Self::Invalid { field, .. } | Self::Refused { why: Refused::NotTheTokens { field }, .. } => {
+                put("field", json!(field));
+            }
+            Self::OutOfOrder(OutOfOrder { index, field }) => {
+                put("index", json!(index));
+                put("field", json!(field));
+            }
+            Self::Refused { fresh: Some((token, anchor_ms)), .. } => {
+                put("token", json!(token));
+                put("anchor_ms", json!(anchor_ms));
+            }
+            Self::NoResumePoint { token, anchor_ms, stale } => {
+                put("token", json!(token));
+                put("anchor_ms", json!(anchor_ms));
+                if *stale {
+                    put("stale", json!(true));
+                }
+            }
+            Self::NoSuchPath
+            | Self::NoSuchMethod
+            | Self::MediaType { .. }
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
+            | Self::BodyUnreadable(_)
+            | Self::TooManyHeartbeats { .. }
+            | Self::NotJson(_)
+            | Self::Token(_)
+            | Self::Refused { fresh: None, .. }
+            | Self::Write(_)
+            | Self::Read(_)
+            | Self::TookTooLong
+            | Self::NotReady => {}
+        }
+    }
+
+    /// Says that an id is none.
+    pub(super) fn id(field: &'static str, why: IdError) -> Self {
+        Self::Invalid { field, fix: why.to_string() }
+    }
+}
+
+fn refused(why: Refused) -> Kind {
+    use StatusCode as S;
+    let (name, status, title) = match why {
+        Refused::NotTheTokens { .. } => {
+            ("not-the-tokens", S::UNPROCESSABLE_ENTITY, "Not what the token says")
+        }
+        Refused::NoRight => ("no-right", S::FORBIDDEN, "No right to report"),
+        Refused::Erased => ("erased", S::GONE, "Erased"),
+        Refused::ClockRunsWild { .. } => ("clock-runs-wild", S::CONFLICT, "The player's clock runs wild"),
+        Refused::Expired => ("token-expired", S::UNAUTHORIZED, "Token expired"),
+        Refused::BeyondYear2200 => ("beyond-2200", S::UNPROCESSABLE_ENTITY, "Dated beyond 2200"),
+        Refused::TooOld { .. } => ("too-old", S::UNPROCESSABLE_ENTITY, "Too old"),
+    };
+    Kind { name, status, title }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.kind().status;
+        if let Self::Read(why) = &self {
+            tracing::error!(%why, "the store cannot be read");
+        }
+        let mut response = (status, Json(self.document())).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Playmark-Token"));
+        }
+        response
+    }
+}

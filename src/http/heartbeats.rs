@@ -1,0 +1,253 @@
+//! `POST /v1/heartbeats`: one heartbeat, or many.
+//!
+//! All heartbeats of a request are judged, then written in one turn; a bad one refuses itself alone.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    crdt::{Dot, Merged, WallTime},
+    http::{
+        App, Problem,
+        body::{self, Heartbeats},
+        door::{Admitted, Door},
+        titles::Titles,
+        view::ResumeView,
+    },
+    node::{self, Assurance, Written},
+    playback::{self, Answer, Heartbeat, Outcome, Promise, settle},
+};
+
+const DOT: HeaderName = HeaderName::from_static("dot");
+const DURABILITY: HeaderName = HeaderName::from_static("durability");
+const INTERVAL: HeaderName = HeaderName::from_static("heartbeat-interval-ms");
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    durability: Option<String>,
+}
+
+/// What became of one heartbeat.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    /// It stands.
+    Stored,
+    /// Nothing was to be written, or something later of its session stands.
+    Acknowledged,
+    /// Another session stands above it.
+    Superseded,
+}
+
+/// The answer to one heartbeat.
+#[derive(Serialize)]
+struct Told {
+    result: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dot: Option<String>,
+    #[serde(flatten)]
+    fresh: Fresh,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume: Option<ResumeView>,
+}
+
+/// A fresh token, where the player should go on under one.
+#[derive(Serialize, Default)]
+struct Fresh {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anchor_ms: Option<u64>,
+}
+
+/// The answer to many.
+#[derive(Serialize)]
+struct ToldMany {
+    results: Vec<Value>,
+    #[serde(flatten)]
+    fresh: Fresh,
+}
+
+pub(super) async fn take(
+    State(app): State<App>,
+    query: Result<Query<Asked>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let asked = assurance(query)?;
+    match body::heartbeats(&headers, body).await? {
+        Heartbeats::One(heartbeat) => one(&app, heartbeat?, asked).await,
+        Heartbeats::Many(heartbeats) => many(&app, heartbeats, asked).await,
+    }
+}
+
+fn assurance(query: Result<Query<Asked>, QueryRejection>) -> Result<Assurance, Problem> {
+    let Query(asked) = query.map_err(|why| Problem::Invalid { field: "query", fix: why.body_text() })?;
+    match asked.durability.as_deref() {
+        None | Some("process") => Ok(Assurance::Process),
+        Some("synced") => Ok(Assurance::Synced),
+        Some("replicated") => Ok(Assurance::Replicated),
+        Some(_) => {
+            let fix = "must be process, synced or replicated";
+            Err(Problem::Invalid { field: "durability", fix: fix.into() })
+        }
+    }
+}
+
+async fn one(app: &App, mut heartbeat: Heartbeat, asked: Assurance) -> Result<Response, Problem> {
+    settle([&mut heartbeat])?;
+    let now = app.node().now().wall;
+    let admitted = Door::new(app, now).admit(&heartbeat)?;
+    let written = write(app, [&admitted], asked).await?;
+
+    let mut titles = Titles::default();
+    let told = tell(app, &admitted, Places::of(&written).next(&admitted), &mut titles)?;
+    let answer = fresh(app, &admitted, &mut titles, now)?;
+    let interval = app.heartbeat_interval_ms();
+    let mut headers = HeaderMap::new();
+    headers.insert(DURABILITY, HeaderValue::from_static(written.assurance.as_str()));
+    headers.insert(INTERVAL, interval.into());
+    if let Some(dot) = told.dot.as_ref().and_then(|dot| HeaderValue::from_str(dot).ok()) {
+        headers.insert(DOT, dot);
+    }
+    let Some(answer) = answer.filter(|answer| answer.lost || answer.fresh.is_some()) else {
+        return Ok((StatusCode::NO_CONTENT, headers).into_response());
+    };
+    let resume = answer.resume.as_ref().map(|point| ResumeView::new(&admitted.accepted.title, point));
+    Ok((headers, Json(Told { fresh: Fresh::sign(app, &answer), resume, ..told })).into_response())
+}
+
+async fn many(
+    app: &App,
+    mut heartbeats: Vec<Result<Heartbeat, playback::HeartbeatError>>,
+    asked: Assurance,
+) -> Result<Response, Problem> {
+    settle(heartbeats.iter_mut().flatten())?;
+    let now = app.node().now().wall;
+    let mut door = Door::new(app, now);
+    let admitted: Vec<Result<Admitted, Problem>> =
+        heartbeats.into_iter().map(|heartbeat| door.admit(&heartbeat?)).collect();
+    let written = write(app, admitted.iter().flatten(), asked).await?;
+
+    let mut titles = Titles::default();
+    let mut places = Places::of(&written);
+    let mut results = Vec::with_capacity(admitted.len());
+    for item in &admitted {
+        results.push(match item {
+            Ok(admitted) => {
+                let told = tell(app, admitted, places.next(admitted), &mut titles)?;
+                serde_json::to_value(told).expect("an answer is texts, numbers and flags")
+            }
+            Err(problem) => serde_json::json!({"result": "refused", "problem": problem.document()}),
+        });
+    }
+    // The token that comes back belongs to the session of the last heartbeat: the one that goes on.
+    let last = admitted.iter().flatten().last();
+    let answer = last.map(|last| fresh(app, last, &mut titles, now)).transpose()?.flatten();
+    let fresh = answer.map(|answer| Fresh::sign(app, &answer)).unwrap_or_default();
+    let headers = [
+        (DURABILITY, HeaderValue::from_static(written.assurance.as_str())),
+        (INTERVAL, app.heartbeat_interval_ms().into()),
+    ];
+    Ok((headers, Json(ToldMany { results, fresh })).into_response())
+}
+
+/// Writes what all of a request's heartbeats ask for, in one turn.
+///
+/// A completion goes before its place, so that the dot of the place is the greater: who waits for that
+/// one has both.
+async fn write(
+    app: &App,
+    admitted: impl IntoIterator<Item = &Admitted>,
+    asked: Assurance,
+) -> Result<Written, Problem> {
+    let (mut writes, mut assurance, mut count) = (Vec::new(), asked, 0);
+    for Admitted { accepted, .. } in admitted {
+        count += 1;
+        assurance = assurance.max(match accepted.promise {
+            Promise::Process => Assurance::Process,
+            Promise::Synced => Assurance::Synced,
+        });
+        if let Outcome::Write { place, completion } = &accepted.outcome {
+            writes.extend(completion.clone());
+            writes.push(place.clone());
+        }
+    }
+    let written = app.node().write(writes, assurance).await?;
+    app.node().counters().heartbeats.add(count);
+    Ok(written)
+}
+
+/// Walks a turn's outcomes beside the heartbeats that asked for them.
+struct Places<'a>(std::slice::Iter<'a, node::Outcome>);
+
+impl<'a> Places<'a> {
+    fn of(written: &'a Written) -> Self {
+        Self(written.outcomes.iter())
+    }
+
+    /// What became of a heartbeat's place; `None` where it had nothing to write.
+    fn next(&mut self, admitted: &Admitted) -> Option<node::Outcome> {
+        match &admitted.accepted.outcome {
+            Outcome::Acknowledge(_) => None,
+            Outcome::Write { completion, .. } => {
+                if completion.is_some() {
+                    self.0.next();
+                }
+                self.0.next().copied()
+            }
+        }
+    }
+}
+
+/// Tells a player what became of its heartbeat.
+fn tell(
+    app: &App,
+    admitted: &Admitted,
+    place: Option<node::Outcome>,
+    titles: &mut Titles,
+) -> Result<Told, Problem> {
+    let accepted = &admitted.accepted;
+    let title = titles.read(app, &accepted.title)?;
+    let lost = title.point.as_ref().is_some_and(|it| it.lost_by(accepted.session, accepted.stamp).is_some());
+    let result = match place {
+        _ if lost => Verdict::Superseded,
+        Some(node::Outcome { merged: Merged::Changed, .. }) => Verdict::Stored,
+        Some(node::Outcome { merged: Merged::Unchanged, .. }) | None => Verdict::Acknowledged,
+    };
+    let standing = place.and_then(|place| place.standing);
+    let dot: Option<Dot> = standing.or_else(|| title.standing(accepted.session));
+    Ok(Told { result, dot: dot.map(|dot| dot.to_string()), fresh: Fresh::default(), resume: None })
+}
+
+/// Judges whether a player goes on under another token; one without a token has none to change.
+fn fresh(
+    app: &App,
+    admitted: &Admitted,
+    titles: &mut Titles,
+    now: WallTime,
+) -> Result<Option<Answer>, Problem> {
+    let Some(claims) = &admitted.claims else { return Ok(None) };
+    let title = titles.read(app, &admitted.accepted.title)?;
+    let (stamp, sent_ms) = (admitted.accepted.stamp, admitted.sent_elapsed_ms);
+    Ok(Some(playback::answer(claims, stamp, sent_ms, &title.registers, None, now, app.policy())))
+}
+
+impl Fresh {
+    fn sign(app: &App, answer: &Answer) -> Self {
+        match &answer.fresh {
+            Some((claims, why)) => {
+                tracing::debug!(session = %claims.session, ?why, "a session goes on under a fresh token");
+                Self { token: Some(app.sign(claims)), anchor_ms: Some(claims.anchor.as_ms()) }
+            }
+            None => Self::default(),
+        }
+    }
+}

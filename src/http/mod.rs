@@ -1,0 +1,135 @@
+//! What players see: JSON over HTTP/1.1.
+//!
+//! The problem: whoever sends is a TV, a phone or a script, over a network that repeats and loses; it must
+//! get one clear answer to each request, and no request may cost more than its bound. The mechanism: a
+//! request is parsed once, at the edge, into types that are always valid ([`playback`](crate::playback)); the rules
+//! are asked; the [`Handle`] writes and reads; every failure, our own and the framework's, leaves through one
+//! exhaustive map to problem details (RFC 9457).
+//!
+//! What was refused: an answer before the commit, a session table (the token carries the session), and
+//! limits that are defaults of a library.
+
+mod admin;
+mod body;
+mod door;
+mod error;
+mod heartbeats;
+mod resume_points;
+mod server;
+mod sessions;
+mod titles;
+mod view;
+
+pub use admin::{InboxView, OriginStatus, PeerStatusView, StatusView};
+pub use body::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX};
+pub use error::{PROBLEMS, Problem};
+pub use server::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, HEADERS_MAX, LEAVE_WITHIN, serve};
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::HeaderValue,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use tokio::time::timeout;
+
+use crate::{
+    node::Handle,
+    playback::{Claims, Policy, TokenKeys},
+};
+
+/// How long a request may take in all: its body, its turn, and a wait for a peer.
+pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
+
+/// Where players are served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// The TCP address; port 0 lets the system choose.
+    pub listen: SocketAddr,
+}
+
+impl Default for Options {
+    /// Port 7080 of this machine alone.
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7080)) }
+    }
+}
+
+/// What answers requests; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    node: Handle,
+    keys: TokenKeys,
+    policy: Policy,
+}
+
+impl App {
+    /// Makes what answers for a node.
+    pub fn new(node: Handle, keys: TokenKeys, policy: Policy) -> Self {
+        Self { inner: Arc::new(Inner { node, keys, policy }) }
+    }
+
+    /// Every route, with its fallbacks and the bound on a request's time.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/v1/sessions", post(sessions::open))
+            .route("/v1/heartbeats", post(heartbeats::take))
+            .route("/v1/profiles/{profile}/resume-points/{*content}", get(resume_points::read))
+            .route("/v1/admin/status", get(admin::status))
+            .route("/healthz", get(admin::healthz))
+            .route("/readyz", get(admin::readyz))
+            .fallback(async || Problem::NoSuchPath)
+            .method_not_allowed_fallback(async || Problem::NoSuchMethod)
+            .layer(middleware::from_fn(bound))
+            .with_state(self)
+    }
+
+    fn node(&self) -> &Handle {
+        &self.inner.node
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    fn keys(&self) -> &TokenKeys {
+        &self.inner.keys
+    }
+
+    fn sign(&self, claims: &Claims) -> String {
+        self.inner.keys.sign(claims, self.node().now().wall)
+    }
+
+    /// How often players are asked to report: less often the fuller the inbox is (R14), so that load is
+    /// met by fewer heartbeats long before one is turned away.
+    fn heartbeat_interval_ms(&self) -> u64 {
+        let level = self.node().inbox();
+        let factor = match level.len * 8 / level.max {
+            0 => 1,
+            1 => 2,
+            2 | 3 => 4,
+            _ => 8,
+        };
+        u64::try_from(self.policy().heartbeat_interval.as_millis()).unwrap_or(u64::MAX).saturating_mul(factor)
+    }
+}
+
+async fn bound(request: Request, next: Next) -> Response {
+    let response = timeout(REQUEST_WITHIN, next.run(request)).await;
+    let mut response = response.unwrap_or_else(|_| Problem::TookTooLong.into_response());
+    let uncached = HeaderValue::from_static("no-store");
+    response.headers_mut().entry("cache-control").or_insert(uncached);
+    if response.status().is_server_error() {
+        tracing::debug!(status = response.status().as_u16(), "request failed");
+    }
+    response
+}

@@ -1,0 +1,88 @@
+//! `POST /v1/sessions`: a token to report under, and where to begin.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    crdt::{Register, Slot, TitleId},
+    http::{App, Problem, body, view::ResumeView},
+    node::identity,
+    playback::{Claims, Device, Rights, SessionId, Shown, resume},
+};
+
+/// A session, opened. Nothing is stored: the token carries all of it.
+#[derive(Serialize)]
+pub(super) struct Opened {
+    session: String,
+    token: String,
+    anchor_ms: u64,
+    expires_ms: u64,
+    heartbeat_interval_ms: u64,
+    resume: Option<ResumeView>,
+}
+
+pub(super) async fn open(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Opened>), Problem> {
+    let asked = body::object(&headers, body).await?;
+    let profile = text(&asked, "profile")?.ok_or_else(|| missing("profile", "who watches"))?;
+    let content = text(&asked, "content")?.ok_or_else(|| missing("content", "what is watched"))?;
+    let title = parse_title(profile, content)?;
+    let device = text(&asked, "device")?.map(Device::parse).transpose();
+    let device = device.map_err(|why| Problem::id("device", why))?;
+
+    let registers = app.node().title(&title)?;
+    let claims = claims(&app, title, device, &registers);
+    let point = resume(&registers, None, app.policy());
+    Ok((
+        StatusCode::CREATED,
+        Json(Opened {
+            session: claims.session.to_string(),
+            token: app.sign(&claims),
+            anchor_ms: claims.anchor.as_ms(),
+            expires_ms: claims.expires.as_ms(),
+            heartbeat_interval_ms: app.heartbeat_interval_ms(),
+            resume: point.map(|point| ResumeView::new(&claims.title, &point)),
+        }),
+    ))
+}
+
+/// Opens a session for whoever has been shown these registers.
+pub(super) fn claims(
+    app: &App,
+    title: TitleId,
+    device: Option<Device>,
+    registers: &[(Slot, Register)],
+) -> Claims {
+    let session = SessionId::from_random(identity::random());
+    let stamps: Vec<_> = registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
+    let shown = Shown::to(session, &stamps, None);
+    Claims::open(title, session, device, Rights::ALL, &shown, app.node().now().wall, app.policy())
+}
+
+/// Takes two texts as a title.
+pub(super) fn parse_title(profile: &str, content: &str) -> Result<TitleId, Problem> {
+    let profile = profile.to_owned().try_into().map_err(|why| Problem::id("profile", why))?;
+    let content = content.to_owned().try_into().map_err(|why| Problem::id("content", why))?;
+    Ok(TitleId { profile, content })
+}
+
+fn text<'a>(asked: &'a Value, field: &'static str) -> Result<Option<&'a str>, Problem> {
+    match asked.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Problem::Invalid { field, fix: "must be a text".into() }),
+    }
+}
+
+fn missing(field: &'static str, what: &str) -> Problem {
+    Problem::Invalid { field, fix: format!("is missing: send {what}") }
+}

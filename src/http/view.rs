@@ -1,0 +1,101 @@
+//! A resume point as players see it.
+
+use serde::Serialize;
+
+use crate::{
+    crdt::{Stamp, TitleId},
+    playback::{Alternative, Place, ResumePoint},
+};
+
+/// When a viewer did something.
+#[derive(Serialize)]
+pub(super) struct StampView {
+    time_ms: u64,
+    counter: u32,
+}
+
+/// Where one session left the title.
+#[derive(Serialize)]
+pub(super) struct PlaceView {
+    session: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    position_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
+    event: &'static str,
+    stamp: StampView,
+    time_quality: &'static str,
+}
+
+#[derive(Serialize)]
+struct AlternativeView {
+    #[serde(flatten)]
+    place: PlaceView,
+    concurrent: bool,
+}
+
+/// The answer to "where?".
+#[derive(Serialize)]
+pub(super) struct ResumeView {
+    profile: String,
+    content: String,
+    #[serde(flatten)]
+    place: PlaceView,
+    resume_position_ms: u64,
+    completed: bool,
+    watched: bool,
+    alternatives: Vec<AlternativeView>,
+    dot: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) stale: bool,
+    /// Not a part of what is hashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) anchor_ms: Option<u64>,
+}
+
+impl From<Stamp> for StampView {
+    fn from(stamp: Stamp) -> Self {
+        Self { time_ms: stamp.time.as_ms(), counter: stamp.counter }
+    }
+}
+
+impl From<&Place> for PlaceView {
+    fn from(Place { session, stamp, sample, .. }: &Place) -> Self {
+        Self {
+            session: session.to_string(),
+            device: sample.device.as_ref().map(|device| device.as_str().to_owned()),
+            position_ms: sample.position_ms,
+            duration_ms: sample.duration_ms,
+            event: sample.event.as_str(),
+            stamp: (*stamp).into(),
+            time_quality: sample.quality.as_str(),
+        }
+    }
+}
+
+impl From<&Alternative> for AlternativeView {
+    fn from(Alternative { place, concurrent }: &Alternative) -> Self {
+        Self { place: place.into(), concurrent: *concurrent }
+    }
+}
+
+impl ResumeView {
+    pub(super) fn new(title: &TitleId, point: &ResumePoint) -> Self {
+        Self {
+            profile: title.profile.as_str().to_owned(),
+            content: title.content.as_str().to_owned(),
+            place: (&point.place).into(),
+            resume_position_ms: point.resume_position_ms(),
+            completed: point.completed,
+            watched: point.watched,
+            alternatives: point.alternatives.iter().map(Into::into).collect(),
+            dot: point.place.dot.to_string(),
+            stale: false,
+            token: None,
+            anchor_ms: None,
+        }
+    }
+}

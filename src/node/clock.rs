@@ -1,0 +1,36 @@
+//! The one place that asks the system what time it is.
+
+use std::time::{Instant, SystemTime};
+
+use crate::{
+    crdt::WallTime,
+    replica::{Monotonic, Now},
+};
+
+/// Tells the time; everything below is told it.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    started: Instant,
+}
+
+impl Clock {
+    /// Starts the monotonic time.
+    #[expect(clippy::disallowed_methods, reason = "the one clock")]
+    pub fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+
+    /// Both times of this moment.
+    #[expect(clippy::disallowed_methods, reason = "the one clock")]
+    pub fn now(&self) -> Now {
+        let mono = Monotonic::since_start(Instant::now().duration_since(self.started));
+        Now { wall: Self::wall(), mono }
+    }
+
+    /// System time. A clock that stands before 1970 says 1970.
+    #[expect(clippy::disallowed_methods, reason = "the one clock")]
+    pub fn wall() -> WallTime {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        WallTime::from_ms(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,220 @@
+//! What the outer rooms hold of a node.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use crate::{
+    crdt::{Dot, Key, Origin, Register, ReplicaId, Slot, TitleId, VALUE_BYTES_MAX, VersionVector},
+    node::{
+        Assurance, Clock, Counters, PeerView, Snapshot, Written,
+        inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Order},
+    },
+    playback::Write,
+    replica::{Monotonic, Now},
+    store::{Read, RocksReader, StoreError},
+    transport::{NodeName, Transport},
+};
+
+/// How long a writer waits for its turn: far beyond a slow sync. Whoever waits longer is told *unknown*.
+pub const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a reader waits for a write that another node has acknowledged (R15).
+pub const COVERED_WITHIN: Duration = Duration::from_secs(2);
+
+/// A node, as seen by whoever serves players: cheap to clone.
+///
+/// Writes go through the driver's inbox. Reads go straight to the store's committed state, on the
+/// caller's own thread: a title is a few hundred contiguous registers at most, so that a read costs
+/// microseconds from memory and one device access at worst.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) name: NodeName,
+    pub(super) replica: ReplicaId,
+    pub(super) origin: Origin,
+    pub(super) clock: Clock,
+    pub(super) reader: RocksReader,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) writes: Arc<Semaphore>,
+    pub(super) looks: Arc<Semaphore>,
+    pub(super) vector: watch::Receiver<VersionVector>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) leaving: AtomicBool,
+    /// Taken out when the node leaves.
+    pub(super) transport: Mutex<Option<Transport>>,
+}
+
+/// How full the driver's inbox is, in writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InboxLevel {
+    /// How many wait.
+    pub len: usize,
+    /// How many may.
+    pub max: usize,
+}
+
+impl Handle {
+    /// The replica that the node holds.
+    pub fn replica(&self) -> ReplicaId {
+        self.shared.replica
+    }
+
+    /// The replica's present life.
+    pub fn origin(&self) -> Origin {
+        self.shared.origin
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Now {
+        self.shared.clock.now()
+    }
+
+    /// How long the life has lasted.
+    pub fn uptime(&self) -> Duration {
+        self.now().mono.since(Monotonic::default())
+    }
+
+    /// How often a register was met that fails its check.
+    pub fn rotten(&self) -> u64 {
+        self.shared.reader.rotten()
+    }
+
+    /// What is counted.
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Says whether requests are taken: the driver lives, and nobody has asked the node to leave.
+    pub fn is_ready(&self) -> bool {
+        !self.shared.leaving.load(Ordering::Relaxed) && !self.shared.commands.is_closed()
+    }
+
+    /// Takes no more requests from here on; those in hand go on.
+    pub fn stop_taking(&self) {
+        self.shared.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Writes all of `writes` in one turn, and waits until they have survived what `assurance` names.
+    ///
+    /// A full inbox turns the whole of them away at once; it is decided here and nowhere else. A wait for
+    /// a peer that takes too long ends with a lesser assurance, not with an error.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn write(&self, writes: Vec<Write>, assurance: Assurance) -> Result<Written, WriteError> {
+        if writes.is_empty() {
+            return Ok(Written { outcomes: Vec::new(), assurance: Assurance::Process });
+        }
+        if let Some(long) = writes.iter().find(|write| write.value.len() > VALUE_BYTES_MAX) {
+            return Err(WriteError::ValueTooLong { bytes: long.value.len() });
+        }
+        let count = u32::try_from(writes.len()).unwrap_or(u32::MAX);
+        let Ok(permit) = Arc::clone(&self.shared.writes).try_acquire_many_owned(count) else {
+            self.shared.counters.turned_away.add_len(writes.len());
+            return Err(WriteError::Full);
+        };
+        let (reply, answer) = oneshot::channel();
+        let order = Order { writes, assurance, reply, permit };
+        self.shared.commands.try_send(Command::Write(order)).map_err(|_| WriteError::Leaving)?;
+        match timeout(WRITTEN_WITHIN, answer).await {
+            Ok(Ok(written)) => Ok(written),
+            Ok(Err(_)) | Err(_) => Err(WriteError::Unknown),
+        }
+    }
+
+    /// All registers of a title, from one committed state.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    pub fn title(&self, title: &TitleId) -> Result<Vec<(Slot, Register)>, ReadError> {
+        Ok(self.shared.reader.title(title)?)
+    }
+
+    /// One register, from the committed state.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    pub fn register(&self, key: &Key) -> Result<Option<Register>, ReadError> {
+        Ok(self.shared.reader.register(key)?)
+    }
+
+    /// Waits until the committed state covers a write, and says whether it does.
+    pub async fn covers(&self, dot: Dot) -> bool {
+        let mut vector = self.shared.vector.clone();
+        let covered = vector.wait_for(|vector| vector.covers(dot));
+        matches!(timeout(COVERED_WITHIN, covered).await, Ok(Ok(_)))
+    }
+
+    /// How the node stands, after a turn of its own.
+    ///
+    /// # Errors
+    /// [`WriteError::Full`] where too many ask at once, and [`WriteError::Leaving`] where nobody answers.
+    pub async fn look(&self) -> Result<Snapshot, WriteError> {
+        let permit = Arc::clone(&self.shared.looks).try_acquire_owned().map_err(|_| WriteError::Full)?;
+        let (reply, answer) = oneshot::channel();
+        self.shared.commands.try_send(Command::Look(reply, permit)).map_err(|_| WriteError::Leaving)?;
+        match timeout(WRITTEN_WITHIN, answer).await {
+            Ok(Ok(origins)) => {
+                Ok(Snapshot { name: (&self.shared.name).into(), origins, peers: self.peers() })
+            }
+            Ok(Err(_)) | Err(_) => Err(WriteError::Leaving),
+        }
+    }
+
+    fn peers(&self) -> Vec<PeerView> {
+        let transport = self.shared.transport.lock().unwrap_or_else(PoisonError::into_inner);
+        let peers = transport.as_ref().map(Transport::status).unwrap_or_default();
+        peers.into_iter().map(Into::into).collect()
+    }
+
+    /// How full the driver's inbox is.
+    pub fn inbox(&self) -> InboxLevel {
+        let max = INBOX_WRITES_MAX;
+        InboxLevel { len: max - self.shared.writes.available_permits(), max }
+    }
+}
+
+/// Makes the two bounds of an inbox.
+pub(super) fn inbox_bounds() -> (Arc<Semaphore>, Arc<Semaphore>) {
+    (Arc::new(Semaphore::new(INBOX_WRITES_MAX)), Arc::new(Semaphore::new(INBOX_LOOKS_MAX)))
+}
+
+/// The store cannot be read: the machine's fault, and nothing has changed. Another node may know.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ReadError(#[from] StoreError);
+
+/// Says why a write has no acknowledgement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Too much is waiting; nothing was written, and the same is worth sending again after a pause.
+    #[error("the inbox is full at {INBOX_WRITES_MAX} writes")]
+    Full,
+    /// The node leaves or its store has failed; nothing was written. Another node takes it.
+    #[error("this node takes no more writes")]
+    Leaving,
+    /// The store failed or was too slow: whether it stands is unknown. The same may be sent again, to any
+    /// node.
+    #[error("the write may or may not stand; send the same again, to any node")]
+    Unknown,
+    /// The caller's fault.
+    #[error("a value of {bytes} bytes is beyond the greatest of {VALUE_BYTES_MAX}")]
+    ValueTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+}

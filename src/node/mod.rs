@@ -1,0 +1,240 @@
+//! Who holds the pen: one process, one replica, one loop that owns it.
+//!
+//! The problem: many requests and many peers want to change one state machine at once, and nothing may be
+//! acknowledged, or sent, before it is durable. The mechanism: a **driver** on a thread of its own is the
+//! sole owner of the replica; everybody else puts a command in its bounded inbox, and one **turn** takes
+//! all that has come, stages it, commits it once (that is the group commit), answers, then sends. Reads
+//! go past it, straight to the store's committed state.
+//!
+//! ```text
+//! http ──write──► inbox ─┐                        ┌─► replies
+//!                        ├─► stage ─► one commit ─┤
+//! links ──frames─────────┘                        └─► frames to peers
+//! http ──read───► RocksReader
+//! ```
+//!
+//! What was refused: a lock round the replica (a slow sync would be everybody's), several owners (the
+//! order durable, acknowledged, sent could then not be read in one breath), and an inbox without a bound
+//! (under load it turns every answer into a late one).
+//!
+//! A store that fails ends this **life**: waiting writers are told *unknown*, the process exits, and
+//! whoever supervises it starts it again, as a new origin.
+
+mod clock;
+mod driver;
+mod handle;
+pub mod identity;
+mod inbox;
+mod links;
+mod metrics;
+mod snapshot;
+mod waiters;
+
+pub use clock::Clock;
+pub use driver::{SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};
+pub use handle::{COVERED_WITHIN, Handle, InboxLevel, ReadError, WRITTEN_WITHIN, WriteError};
+pub use inbox::{Assurance, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Outcome, Written};
+pub use metrics::{Counter, Counters};
+pub use snapshot::{Name, OriginView, PeerView, Snapshot};
+pub use waiters::{REPLICATED_WITHIN, WAITERS_MAX};
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    playback,
+    replica::{self, Replica, Retain, wire::WIRE_VERSION},
+    store::{Read, RocksOptions, RocksStore, StoreError},
+    transport::{NodeName, PeerAddress, TlsPaths, Transport, TransportError, TransportOptions, WireVersions},
+};
+use driver::{Agenda, Driver};
+use handle::Shared;
+use inbox::{Command, INBOX_COMMANDS_MAX};
+use links::Links;
+use waiters::Waiters;
+
+/// How many events of links wait for the driver: 16 MiB of the longest frames. Where it is full the
+/// links are not read, and their peers wait.
+pub const EVENTS_MAX: usize = 256;
+
+/// How long small commits are gathered before they are sent: a fraction of the shortest path between two
+/// regions, and long enough to fill a frame under load.
+pub const LINGER: Duration = Duration::from_millis(5);
+
+/// How a node starts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The node's name, as its certificate carries it.
+    pub name: NodeName,
+    /// Where its store is.
+    pub store: PathBuf,
+    /// How much of the machine the store takes.
+    pub rocks: RocksOptions,
+    /// With whom it replicates; `None` is a single node.
+    pub replication: Option<Replication>,
+}
+
+/// Where a node listens for its peers, and whom it dials.
+#[derive(Clone, Debug)]
+pub struct Replication {
+    /// The UDP address; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// The files that prove who this node is.
+    pub identity: TlsPaths,
+    /// Who is dialled.
+    pub peers: Vec<PeerAddress>,
+}
+
+/// A node that runs.
+#[derive(Debug)]
+pub struct Node {
+    handle: Handle,
+    ended: oneshot::Receiver<Result<(), StoreError>>,
+}
+
+impl Node {
+    /// Opens the store, begins a new life on it, and starts to talk to the peers.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(options: Options, clock: Clock) -> Result<Self, StartError> {
+        let name = options.name;
+        let mut store = RocksStore::open(&options.store, options.rocks)?;
+        let (replica_id, origin) = (identity::replica(&mut store)?, identity::origin());
+        let reader = store.reader();
+        let vector = watch::Sender::new(store.vector()?);
+        let counters = Arc::new(Counters::default());
+        let replica = {
+            let retain =
+                Retain { leaving: playback::retain_title, sweeps: |slot| slot == playback::slot::FENCE };
+            let options = replica::Options { id: replica_id, origin, retain, linger: LINGER };
+            Replica::open(options, store, clock.now())?
+        };
+        let (commands, inbox) = mpsc::channel(INBOX_COMMANDS_MAX);
+        let (transport, events) = match options.replication {
+            Some(replication) => {
+                let (sender, events) = mpsc::channel(EVENTS_MAX);
+                let options = replication.options(name.clone(), replica_id, origin);
+                (Some(Transport::start(options, sender)?), Some(events))
+            }
+            None => (None, None),
+        };
+        let (writes, looks) = handle::inbox_bounds();
+        let handle = Handle {
+            shared: Arc::new(Shared {
+                name,
+                replica: replica_id,
+                origin,
+                clock,
+                reader,
+                commands,
+                writes,
+                looks,
+                vector: vector.subscribe(),
+                counters: Arc::clone(&counters),
+                leaving: AtomicBool::new(false),
+                transport: Mutex::new(transport),
+            }),
+        };
+        let driver = Driver {
+            replica,
+            clock,
+            commands: inbox,
+            events,
+            links: Links::new(Arc::clone(&counters)),
+            waiters: Waiters::default(),
+            counters,
+            vector,
+            linger: LINGER,
+            agenda: Agenda::default(),
+        };
+        Ok(Self { handle, ended: spawn(driver)? })
+    }
+
+    /// What the outer rooms hold of it.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Where it listens for its peers.
+    pub fn replication_addr(&self) -> Option<SocketAddr> {
+        self.lock_transport().as_ref().map(Transport::local_addr)
+    }
+
+    /// Waits until its life is over, which is an error unless it was told to leave.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn ended(&mut self) -> Result<(), StoreError> {
+        let panicked = || StoreError::Io("the driver panicked".into());
+        (&mut self.ended).await.unwrap_or_else(|_| Err(panicked()))
+    }
+
+    /// Takes no more, commits and answers what is in the inbox, syncs, and tells the peers.
+    ///
+    /// # Errors
+    /// The store's; then what was in the inbox is unknown.
+    pub async fn leave(mut self) -> Result<(), StoreError> {
+        self.handle.stop_taking();
+        // It fails only where the driver has ended, which is what is asked for.
+        let _ = self.handle.shared.commands.try_send(Command::Leave);
+        let ended = self.ended().await;
+        let transport = self.lock_transport().take();
+        if let Some(transport) = transport {
+            transport.close("the node shuts down").await;
+        }
+        ended
+    }
+
+    fn lock_transport(&self) -> std::sync::MutexGuard<'_, Option<Transport>> {
+        self.handle.shared.transport.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Replication {
+    fn options(
+        self,
+        name: NodeName,
+        replica: crate::crdt::ReplicaId,
+        origin: crate::crdt::Origin,
+    ) -> TransportOptions {
+        let wire = WireVersions { min: WIRE_VERSION.into(), max: WIRE_VERSION.into() };
+        let mut options = TransportOptions::new(self.listen, name, replica, origin, wire, self.identity);
+        options.peers = self.peers;
+        options
+    }
+}
+
+fn spawn(driver: Driver<RocksStore>) -> Result<oneshot::Receiver<Result<(), StoreError>>, StartError> {
+    let (end, ended) = oneshot::channel();
+    let run = move || {
+        // Nobody may be waiting for the end.
+        let _ = end.send(driver.run());
+    };
+    thread::Builder::new().name("driver".into()).spawn(run).map_err(StartError::Thread)?;
+    Ok(ended)
+}
+
+/// Says why a node has not started; nothing is left behind but its store.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The links.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The machine's fault.
+    #[error("no thread for the driver: {0}")]
+    Thread(std::io::Error),
+}
