@@ -1,4 +1,5 @@
 //! Every variable this tool reads, in one place.
+#![expect(clippy::disallowed_methods, reason = "this is the tool's own place for the environment")]
 
 use std::{env, io, path::PathBuf};
 

@@ -1,4 +1,5 @@
 //! Many seeds on all cores.
+#![expect(clippy::disallowed_methods, reason = "it tells how fast seeds run; no run sees it")]
 
 use std::{
     num::NonZero,

@@ -109,7 +109,7 @@ fn claims(session: u8) -> Claims {
 fn writes(claims: &Claims, heartbeat: &Heartbeat) -> Vec<Write> {
     let accepted = accept(heartbeat, Sender::Signed(claims), Known::default(), NOW.wall, &Policy::default());
     match accepted.expect("it is in order").outcome {
-        Outcome::Write(writes) => writes,
+        Outcome::Write { place, completion } => std::iter::once(place).chain(completion).collect(),
         Outcome::Acknowledge(why) => unreachable!("a moving place is written, not {why:?}"),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The child runs the same test, finds in its environment that it is the child, and says on its output
 //! which batches were acknowledged.
+#![expect(clippy::disallowed_methods, reason = "a child process is told its directory by the environment")]
 
 use std::{
     env,

@@ -1,6 +1,7 @@
 //! Processes that end in the middle of it.
 //!
 //! A child commits batch after batch and says which ones were acknowledged; then its end comes.
+#![expect(clippy::disallowed_methods, reason = "the rounds are bounded by time")]
 
 use std::{
     path::Path,

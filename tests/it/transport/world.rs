@@ -1,4 +1,5 @@
 //! Nodes and an authority for them, on loopback.
+#![expect(clippy::disallowed_methods, reason = "certificates are made for the present day")]
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
