@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 pub(crate) struct Disk(Rc<RefCell<Platter>>);
 
 /// What a disk holds, and what the checks must know of it.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Platter {
     store: MemoryStore,
     /// The vector as of the last sync.
@@ -30,7 +30,7 @@ pub(crate) struct Platter {
 }
 
 /// One commit that stands, as the checks see it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Commit {
     pub(crate) vector_before: VersionVector,
     pub(crate) changes: Vec<Change>,
@@ -39,7 +39,7 @@ pub(crate) struct Commit {
 }
 
 /// What a commit did to one register.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) key: Key,
     pub(crate) before: Option<Register>,
@@ -49,6 +49,11 @@ pub(crate) struct Change {
 impl Disk {
     pub(crate) fn platter(&self) -> Ref<'_, Platter> {
         self.0.borrow()
+    }
+
+    /// A disk with the same contents.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Rc::new(RefCell::new(self.platter().clone())))
     }
 
     /// The commits since the last call.

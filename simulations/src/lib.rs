@@ -18,6 +18,7 @@ pub mod suite;
 mod tell;
 mod time;
 mod trace;
+pub mod transcript;
 mod world;
 mod writers;
 

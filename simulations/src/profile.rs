@@ -13,7 +13,12 @@ use rand_chacha::ChaCha8Rng;
 use crate::{
     network::{Quality, chance},
     players::Habits,
+    world::Disaster,
 };
+
+/// One world in four meets one.
+const DISASTERS: [Option<Disaster>; 8] =
+    [None, None, None, None, None, None, Some(Disaster::Loss), Some(Disaster::Restore)];
 
 /// How long a world's fault phase is, and how much happens in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +53,9 @@ pub(crate) struct Profile {
     pub(crate) jump_every_ms: u64,
     pub(crate) skew_ms: i64,
     pub(crate) drift_ppm: i64,
+    /// The mean time between two times in which a process stands still; zero for never.
+    pub(crate) stall_every_ms: u64,
+    pub(crate) disaster: Option<Disaster>,
     /// Of a thousand parts so many come from rotten memory.
     pub(crate) rot_per_mille: u32,
     pub(crate) turn_us: u64,
@@ -203,6 +211,8 @@ impl Profile {
             jump_every_ms: sometimes(rng, &[300, 1_000]),
             skew_ms: sometimes(rng, &[5, 300, 3_000, 90_000]),
             drift_ppm: sometimes(rng, &[50, 5_000]),
+            stall_every_ms: if chance(rng, 20) { 800 } else { 0 },
+            disaster: pick(rng, &DISASTERS),
             rot_per_mille: if chance(rng, 15) { 20 } else { 0 },
             turn_us: pick(rng, &[0, 100, 3_000, 20_000]),
             transmits_max: pick(rng, &[1, 2, 4, usize::MAX]),

@@ -45,6 +45,9 @@ pub(crate) struct Node {
     /// The lives on the present disk, and the greatest version that each gave and did not lose. What it
     /// learnt again from others after a loss does not count: no clock could know of it.
     lives: Vec<(Origin, Timestamp)>,
+    backup: Option<(Disk, Vec<(Origin, Timestamp)>)>,
+    /// Until when its process takes no turns.
+    pub(crate) stalled_until: Moment,
     pub(crate) life: Option<Life>,
 }
 
@@ -128,7 +131,17 @@ pub(crate) struct Outcome {
 impl Node {
     pub(crate) fn new(index: usize, id: ReplicaId, clock: WallClock) -> Self {
         let (disk, promises) = (Disk::default(), Promises::default());
-        Self { index, id, disk, clock, promises, lives: Vec::new(), life: None }
+        Self {
+            index,
+            id,
+            disk,
+            clock,
+            promises,
+            lives: Vec::new(),
+            backup: None,
+            stalled_until: Moment::default(),
+            life: None,
+        }
     }
 
     /// Starts a process on the disk.
@@ -185,15 +198,39 @@ impl Node {
     pub(crate) fn cut_power(&mut self, keep: usize, ledger: &Ledger) -> Result<usize, Violation> {
         self.life = None;
         let lost = self.disk.cut_power(keep);
+        self.promises.power_cut(&self.disk.platter())?;
+        self.look_at_disk(ledger)?;
+        Ok(lost)
+    }
+
+    /// Copies the disk, whatever is unsynced on it included.
+    pub(crate) fn back_up(&mut self) {
+        self.backup = Some((self.disk.copy(), self.lives.clone()));
+    }
+
+    /// Puts the backup in the disk's place; nothing that the machine has promised binds it any more.
+    pub(crate) fn restore(&mut self, ledger: &Ledger) -> Result<(), Violation> {
+        if let Some((disk, lives)) = self.backup.take() {
+            disk.cut_power(usize::MAX);
+            (self.disk, self.lives, self.promises) = (disk, lives, Promises::default());
+        }
+        self.look_at_disk(ledger)
+    }
+
+    /// A new machine takes the place of this one.
+    pub(crate) fn lose(&mut self, id: ReplicaId) {
+        *self = Self::new(self.index, id, self.clock);
+    }
+
+    /// Checks what a disk holds that lost its tail, and what its machine can still know of its versions.
+    fn look_at_disk(&mut self, ledger: &Ledger) -> Result<(), Violation> {
         let platter = self.disk.platter();
         let vector = platter.vector();
         for (origin, given) in &mut self.lives {
             *given = (*given).min(vector.upto(*origin));
         }
         no_holes::check_all(&platter, ledger)?;
-        index_whole::check_all(&platter, ledger)?;
-        self.promises.power_cut(&platter)?;
-        Ok(lost)
+        index_whole::check_all(&platter, ledger)
     }
 }
 

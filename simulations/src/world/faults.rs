@@ -52,6 +52,18 @@ impl World {
         Ok(())
     }
 
+    /// A process stands still for a while, as under a debugger or a hypervisor that is busy elsewhere.
+    pub(super) fn stall(&mut self) {
+        if self.phase != Phase::Faults {
+            return;
+        }
+        let index = self.random.faults.random_range(0..self.nodes.len());
+        let until = self.now.plus_us(self.random.faults.random_range(0..=2_000_000));
+        self.tell(&[17, index as u64], || format!("n{index} stands still until {until}"));
+        self.nodes[index].stalled_until = until;
+        self.schedule_next(self.profile.stall_every_ms, Event::Stall);
+    }
+
     pub(super) fn jump(&mut self) {
         if self.phase != Phase::Faults {
             return;

@@ -27,12 +27,13 @@ impl World {
         let numbers = [5, from as u64, to as u64, arrivals.len() as u64];
         self.trace.event(self.now, &numbers, bytes, || {
             let told = match playmark::replica::wire::decode(bytes) {
-                Ok(Some(message)) => crate::tell::message(&message),
+                Ok(Some(message)) => crate::tell::message(&message, usize::MAX),
                 Ok(None) | Err(_) => format!("kind {kind}"),
             };
             format!("n{from} → n{to} ({length} B, {} arrive): {told}", arrivals.len())
         });
         for arrival in arrivals {
+            let from = self.nodes[from].id;
             self.at(arrival, Event::Frame { from, to, connection, bytes: bytes.to_vec(), rot });
         }
     }

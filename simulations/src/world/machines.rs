@@ -38,7 +38,7 @@ impl World {
 
     /// Makes sure that a node has a turn at `at` or before.
     pub(super) fn wake(&mut self, index: usize, at: Moment) {
-        let at = at.max(self.now);
+        let at = at.max(self.now).max(self.nodes[index].stalled_until);
         let Some(life) = &mut self.nodes[index].life else { return };
         if life.next_turn.is_none_or(|turn| at < turn) {
             life.next_turn = Some(at);
@@ -49,6 +49,11 @@ impl World {
     pub(super) fn turn(&mut self, index: usize) -> Result<(), Violation> {
         let due = self.nodes[index].life.as_ref().and_then(|life| life.next_turn);
         if due != Some(self.now) {
+            return Ok(());
+        }
+        if self.now < self.nodes[index].stalled_until {
+            self.nodes[index].life.as_mut().expect("a turn is due in a life").next_turn = None;
+            self.wake(index, self.now);
             return Ok(());
         }
         let fate = self.fate();
@@ -91,7 +96,9 @@ impl World {
             self.last_busy = self.now;
         }
         for (to, connection, bytes) in outcome.frames {
-            self.send(index, self.index_of(to), connection, &bytes);
+            if let Some(to) = self.index_of(to) {
+                self.send(index, to, connection, &bytes);
+            }
         }
         for answer in outcome.answers {
             if let Some(after) = self.players.answer_delay(&mut self.random.players) {
@@ -99,7 +106,9 @@ impl World {
             }
         }
         for (peer, connection) in outcome.closed {
-            self.broken(index, self.index_of(peer), connection);
+            if let Some(peer) = self.index_of(peer) {
+                self.broken(index, peer, connection);
+            }
         }
         if outcome.over {
             let power = chance(&mut self.random.faults, self.profile.power_percent);
@@ -137,8 +146,9 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn index_of(&self, id: ReplicaId) -> usize {
-        self.nodes.iter().position(|node| node.id == id).expect("every peer is a node")
+    /// The node of a name; `None` if its machine was lost.
+    pub(super) fn index_of(&self, id: ReplicaId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.id == id)
     }
 
     pub(super) fn compare(&self, index: usize) -> Result<(), Violation> {
@@ -149,7 +159,7 @@ impl World {
                 return Err(Violation::new("vector_true", "the replica's vector is not its store's"));
             }
             for (peer, view) in life.replica.peers() {
-                let other = &self.nodes[self.index_of(*peer)];
+                let Some(other) = self.nodes.iter().find(|node| node.id == *peer) else { continue };
                 if self.connections.get(&ordered(index, other.index)) == life.connections.get(peer) {
                     synced_claims::check(&view.synced, other.disk.platter().synced())?;
                 }

@@ -1,5 +1,6 @@
 //! One world: a queue of events in virtual time, and what they do.
 
+mod disasters;
 mod end;
 mod faults;
 mod links;
@@ -30,6 +31,8 @@ use crate::{
 /// A world that does not end is a bug of its own.
 const EVENTS_MAX: u64 = 20_000_000;
 
+pub(crate) use self::disasters::Disaster;
+
 pub(crate) struct World {
     now: Moment,
     queue: BinaryHeap<Reverse<(Moment, u64)>>,
@@ -45,6 +48,8 @@ pub(crate) struct World {
     lossy: BTreeSet<Connection>,
     /// Nodes that stay broken while the others heal.
     outside: Vec<usize>,
+    /// Whether a machine or its disk was lost.
+    struck: bool,
     ledger: Ledger,
     writers: Writers,
     players: Players,
@@ -95,7 +100,7 @@ enum Phase {
 
 #[derive(Debug)]
 enum Event {
-    Frame { from: usize, to: usize, connection: Connection, bytes: Vec<u8>, rot: bool },
+    Frame { from: ReplicaId, to: usize, connection: Connection, bytes: Vec<u8>, rot: bool },
     Turn(usize),
     Dial(usize, usize),
     Broken(usize, usize, Connection),
@@ -108,6 +113,9 @@ enum Event {
     Mend(usize, usize),
     Crash,
     Boot(usize),
+    Stall,
+    Backup(usize),
+    Disaster(usize),
     Jump,
     Heal,
     Probe,
@@ -155,6 +163,7 @@ impl World {
             connected: 0,
             lossy: BTreeSet::new(),
             outside: Vec::new(),
+            struck: false,
             ledger: Ledger::default(),
             writers,
             players,
@@ -206,6 +215,8 @@ impl World {
         self.schedule_next(self.profile.cut_every_ms, Event::Cut);
         self.schedule_next(self.profile.crash_every_ms, Event::Crash);
         self.schedule_next(self.profile.jump_every_ms, Event::Jump);
+        self.schedule_next(self.profile.stall_every_ms, Event::Stall);
+        self.plan_disaster();
         self.at(Moment::ms(self.profile.faults_ms), Event::Heal);
     }
 
@@ -229,7 +240,6 @@ impl World {
     fn handle(&mut self, event: Event) -> Result<(), Violation> {
         match event {
             Event::Frame { from, to, connection, bytes, rot } => {
-                let from = self.nodes[from].id;
                 self.deliver(to, Input::Frame { from, connection, bytes, rot });
             }
             Event::Turn(node) => self.turn(node)?,
@@ -251,6 +261,9 @@ impl World {
             Event::Mend(from, to) => self.mend(from, to),
             Event::Crash => self.crash_some()?,
             Event::Boot(node) => self.boot(node),
+            Event::Stall => self.stall(),
+            Event::Backup(node) => self.backup(node),
+            Event::Disaster(node) => self.strike(node)?,
             Event::Jump => self.jump(),
             Event::Heal => self.heal(),
             Event::Probe => self.probe()?,
