@@ -2,7 +2,9 @@
 #![expect(clippy::disallowed_methods, reason = "it tells how long a hunt took; no run sees it")]
 
 use std::{
+    fs, io,
     num::NonZero,
+    path::Path,
     process::ExitCode,
     sync::{
         Mutex,
@@ -15,7 +17,7 @@ use std::{
 use playmark::zoo::Bug;
 
 use crate::{
-    Length, Scenario, Telling, Violation,
+    Length, Scenario, Violation, Watch,
     run::{self, run},
 };
 
@@ -33,15 +35,41 @@ pub struct Found {
     pub took: Duration,
 }
 
+/// The seeds of the last hunt, one a line: a bug and the seed that finds it.
+const KNOWN: &str = include_str!("../zoo.txt");
+
+/// For each bug of the list, the seed that found it when the list was written.
+///
+/// # Panics
+/// If a line is not of that form.
+pub fn known() -> Vec<(Bug, u64)> {
+    let lines = KNOWN.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let parse = |line: &str| {
+        let (name, seed) = line.split_once(' ')?;
+        Some((named(name)?, seed.trim().parse().ok()?))
+    };
+    lines
+        .map(|line| parse(line).unwrap_or_else(|| panic!("zoo.txt: a line is `BUG SEED`, not `{line}`")))
+        .collect()
+}
+
+/// The bug of a name.
+pub fn named(name: &str) -> Option<Bug> {
+    Bug::ALL.into_iter().find(|bug| format!("{bug:?}").eq_ignore_ascii_case(name))
+}
+
+/// Plants a bug and runs one seed; what it saw, if the seed holds without the bug.
+pub fn look(bug: Bug, seed: u64, watch: Watch) -> Option<Violation> {
+    let without = Scenario { watch, ..Scenario::plain(seed, Length::Short) };
+    let violation = run(Scenario { bug: Some(bug), ..without }).result.err()?;
+    // What fails without the bug as well has found something else.
+    run(without).result.ok().map(|()| violation)
+}
+
 /// Plants a bug and runs seeds from zero on, until one of them fails.
-pub fn hunt(bug: Bug, budget: u64) -> Found {
+pub fn hunt(bug: Bug, budget: u64, watch: Watch) -> Found {
     let began = Instant::now();
-    let by = (0..budget).find_map(|seed| {
-        let scenario = Scenario { seed, length: Length::Short, bug: Some(bug), telling: Telling::Hash };
-        let violation = run(scenario).result.err()?;
-        // What fails without the bug as well has found something else.
-        run(Scenario { bug: None, ..scenario }).result.ok().map(|()| (seed, violation))
-    });
+    let by = (0..budget).find_map(|seed| look(bug, seed, watch).map(|violation| (seed, violation)));
     Found { bug, by, took: began.elapsed() }
 }
 
@@ -49,7 +77,7 @@ pub fn hunt(bug: Bug, budget: u64) -> Found {
 ///
 /// # Panics
 /// Never: a world that panics is caught and counts as found.
-pub fn hunt_all(budget: u64) -> Vec<Found> {
+pub fn hunt_all(budget: u64, watch: Watch) -> Vec<Found> {
     run::silence_panics();
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
@@ -58,7 +86,7 @@ pub fn hunt_all(budget: u64) -> Vec<Found> {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(&bug) = Bug::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let one = hunt(bug, budget);
+                    let one = hunt(bug, budget, watch);
                     found.lock().expect("nobody panics while he holds the list").push(one);
                 }
             });
@@ -70,8 +98,11 @@ pub fn hunt_all(budget: u64) -> Vec<Found> {
 }
 
 /// Hunts every bug, prints a table, and says whether all were found.
-pub fn print_table(budget: u64) -> ExitCode {
-    let found = hunt_all(budget);
+///
+/// # Errors
+/// With `write`, the list for the tests is written, and that can fail.
+pub fn print_table(budget: u64, watch: Watch, write: Option<&Path>) -> io::Result<ExitCode> {
+    let found = hunt_all(budget, watch);
     println!("{:<26} {:>6} {:>8}  invariant", "bug", "seed", "ms");
     for Found { bug, by, took } in &found {
         let (seed, invariant) = match by {
@@ -80,5 +111,12 @@ pub fn print_table(budget: u64) -> ExitCode {
         };
         println!("{:<26} {seed:>6} {:>8}  {invariant}", format!("{bug:?}"), took.as_millis());
     }
-    if found.iter().all(|one| one.by.is_some()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if let Some(path) = write {
+        let lines = found.iter().filter_map(|one| Some(format!("{:?} {}\n", one.bug, one.by.as_ref()?.0)));
+        let head =
+            "# Written by `cargo sim zoo --write`: each bug of the zoo, and the first seed that finds it.\n";
+        fs::write(path, head.to_owned() + &lines.collect::<String>())?;
+    }
+    let all = found.iter().all(|one| one.by.is_some());
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

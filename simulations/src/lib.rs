@@ -25,7 +25,7 @@ mod writers;
 /// The version of the scenario: raised by whatever changes what a seed means.
 pub const VERSION: u32 = 1;
 
-pub use invariants::Violation;
+pub use invariants::{Violation, Watch};
 pub use profile::Length;
 pub use run::{Report, Scenario, run};
 pub use trace::Telling;

@@ -1,10 +1,10 @@
 //! The command line of the simulator; `docs/SIMULATION.md` tells more.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use playmark::zoo::Bug;
-use simulations::{Length, Scenario, Telling, hunt, run, suite};
+use simulations::{Length, Scenario, Telling, Watch, hunt, run, suite};
 
 /// The real replica in virtual time.
 #[derive(Parser)]
@@ -43,6 +43,12 @@ enum Command {
         /// How many seeds may pass before a bug counts as not found.
         #[arg(long, default_value_t = hunt::BUDGET)]
         budget: u64,
+        /// Looks only at what a mistake leads to, not at the bookkeeping where it is made.
+        #[arg(long)]
+        from_outside: bool,
+        /// Writes the seeds found to this file, for the tests: simulations/zoo.txt.
+        #[arg(long)]
+        write: Option<PathBuf>,
     },
 }
 
@@ -50,7 +56,13 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run { seeds, from, long } => suite::run_all(from, seeds, length(long)),
         Command::Replay { seed, long, bug } => replay(seed, length(long), bug.as_deref()),
-        Command::Zoo { budget } => hunt::print_table(budget),
+        Command::Zoo { budget, from_outside, write } => {
+            let watch = if from_outside { Watch::FromOutside } else { Watch::Closely };
+            hunt::print_table(budget, watch, write.as_deref()).unwrap_or_else(|why| {
+                eprintln!("the seeds cannot be written: {why}");
+                ExitCode::FAILURE
+            })
+        }
     }
 }
 
@@ -59,15 +71,12 @@ fn length(long: bool) -> Length {
 }
 
 fn replay(seed: u64, length: Length, bug: Option<&str>) -> ExitCode {
-    let bug = match bug.map(named) {
-        None => None,
-        Some(Ok(bug)) => Some(bug),
-        Some(Err(why)) => {
-            eprintln!("{why}");
-            return ExitCode::from(2);
-        }
-    };
-    let report = run(Scenario { seed, length, bug, telling: Telling::Lines });
+    let planted = bug.and_then(hunt::named);
+    if let (Some(name), None) = (bug, planted) {
+        eprintln!("no bug is named {name}; there are {:?}", Bug::ALL);
+        return ExitCode::from(2);
+    }
+    let report = run(Scenario { bug: planted, telling: Telling::Lines, ..Scenario::plain(seed, length) });
     for line in &report.lines {
         println!("{line}");
     }
@@ -84,9 +93,4 @@ fn replay(seed: u64, length: Length, bug: Option<&str>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn named(name: &str) -> Result<Bug, String> {
-    let found = Bug::ALL.into_iter().find(|bug| format!("{bug:?}").eq_ignore_ascii_case(name));
-    found.ok_or_else(|| format!("no bug is named {name}; there are {:?}", Bug::ALL))
 }

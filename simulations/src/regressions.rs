@@ -4,7 +4,7 @@
 //! found. A seed means the same world only under the version that it was found with; later ones run it
 //! all the same, as one seed among others.
 
-use crate::{Length, Scenario, Telling};
+use crate::{Length, Scenario};
 
 const LIST: &str = include_str!("../regressions.txt");
 
@@ -29,5 +29,5 @@ fn parse(line: &str) -> Scenario {
     let (Some(_), Some(length), Some(seed)) = (version, length, seed) else {
         panic!("regressions.txt: a line is `VERSION short|long SEED # what`, not `{line}`");
     };
-    Scenario { seed, length, bug: None, telling: Telling::Hash }
+    Scenario::plain(seed, length)
 }

@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    invariants::Violation,
+    invariants::{Violation, Watch},
     profile::{Length, Profile},
     trace::{Telling, Trace},
     world::{Stats, World},
@@ -24,9 +24,16 @@ pub struct Scenario {
     pub bug: Option<Bug>,
     /// What to keep of it.
     pub telling: Telling,
+    /// How much to look at.
+    pub watch: Watch,
 }
 
 impl Scenario {
+    /// A seed with nothing planted, of which the hash is kept.
+    pub fn plain(seed: u64, length: Length) -> Self {
+        Self { seed, length, bug: None, telling: Telling::Hash, watch: Watch::Closely }
+    }
+
     /// The one command that repeats it.
     pub fn command(&self) -> String {
         let long = if self.length == Length::Long { " --long" } else { "" };
@@ -60,7 +67,7 @@ pub fn run(scenario: Scenario) -> Report {
         let profile = Profile::draw(&mut ChaCha8Rng::seed_from_u64(scenario.seed), scenario.length);
         let mut trace = Trace::new(scenario.telling);
         trace.event(crate::time::Moment::default(), &[], &[], || format!("{profile:?}"));
-        World::new(scenario.seed, profile, trace).run()
+        World::new(scenario.seed, profile, scenario.watch, trace).run()
     }));
     plant(None);
     match result {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    Length, Report, Scenario, Telling, Violation, regressions,
+    Length, Report, Scenario, Violation, regressions,
     run::{self, run},
 };
 
@@ -41,12 +41,7 @@ pub fn run_all(from: u64, seeds: u64, length: Length) -> ExitCode {
     let began = Instant::now();
     let mut scenarios: Vec<_> = regressions::all().collect();
     let regressions = scenarios.len() as u64;
-    scenarios.extend((from..from + seeds).map(|seed| Scenario {
-        seed,
-        length,
-        bug: None,
-        telling: Telling::Hash,
-    }));
+    scenarios.extend((from..from + seeds).map(|seed| Scenario::plain(seed, length)));
     let summary = sweep(&scenarios);
     let seconds = began.elapsed().as_secs_f64();
     if let Some((scenario, violation)) = summary.failure {

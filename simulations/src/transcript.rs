@@ -25,7 +25,7 @@ use playmark::{
 };
 
 use crate::{
-    invariants::acknowledged::Promise,
+    invariants::{Watch, acknowledged::Promise},
     ledger::Ledger,
     model,
     node::{Fate, Input, Node},
@@ -128,7 +128,8 @@ impl Stage {
         let beginning = i64::try_from(BEGINNING.as_ms()).expect("the beginning is in our age");
         // The wall shows a second after the epoch, so that times are short to read.
         let clock = WallClock { offset_ms: 1_000 - beginning, drift_ppm: 0 };
-        self.nodes.push(Node::new(index, ReplicaId::from_random(index as u128 + 1), clock));
+        let id = ReplicaId::from_random(index as u128 + 1);
+        self.nodes.push(Node::new(index, id, clock, Watch::Closely));
         self.names.push(name.into());
         self.begin_life(index);
     }

@@ -11,7 +11,7 @@ use crate::{disk::Platter, ledger::Ledger, model};
 
 /// Checks the positions that a commit claims, and the entries that it removes.
 pub(super) fn check(observed: &Observed<'_>) -> Result<(), Violation> {
-    let Observed { commit, platter, ledger } = observed;
+    let Observed { commit, platter, ledger, .. } = observed;
     let vector = platter.vector();
     for (&origin, &upto) in &vector {
         for line in ledger.between(origin, commit.vector_before.upto(origin), upto) {

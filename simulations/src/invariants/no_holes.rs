@@ -10,7 +10,7 @@ use crate::{
 
 /// Checks a commit: the positions it claims, and that it lowers nothing that was claimed before.
 pub(super) fn check(observed: &Observed<'_>) -> Result<(), Violation> {
-    let Observed { commit, platter, ledger } = observed;
+    let Observed { commit, platter, ledger, .. } = observed;
     for change in &commit.changes {
         lowers_nothing(change, platter)?;
     }

@@ -14,7 +14,7 @@ use super::{CrashPoint, Fate, Input, Life, Outcome, Waiting, Written, door};
 use crate::{
     disk::Disk,
     invariants::{
-        Observed, Violation,
+        Observed, Violation, Watch,
         acknowledged::{Promise, Promises},
         bounded, causality, versions_rise,
     },
@@ -36,6 +36,7 @@ pub(super) struct Turn<'a> {
     pub(super) promises: &'a mut Promises,
     pub(super) given: &'a mut Timestamp,
     pub(super) ledger: &'a mut Ledger,
+    pub(super) watch: Watch,
     pub(super) at: Moment,
     pub(super) now: Now,
     /// Requests that were staged and wait for the commit.
@@ -204,7 +205,8 @@ impl Turn<'_> {
         for commit in self.disk.take_commits() {
             self.enter_staged()?;
             let platter = self.disk.platter();
-            Observed { commit: &commit, platter: &platter, ledger: self.ledger }.check()?;
+            Observed { commit: &commit, platter: &platter, ledger: self.ledger, watch: self.watch }
+                .check()?;
             for span in platter.vector().beyond(&commit.vector_before) {
                 self.life.told.observe(span.upto, self.now.wall);
             }

@@ -16,7 +16,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    invariants::Violation,
+    invariants::{Violation, Watch},
     ledger::Ledger,
     network::{Connection, Link},
     node::{Input, Node},
@@ -59,6 +59,7 @@ pub(crate) struct World {
     random: Random,
     trace: Trace,
     stats: Stats,
+    watch: Watch,
 }
 
 /// Streams of chance, apart so that more of one does not move the others.
@@ -122,7 +123,7 @@ enum Event {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, profile: Profile, trace: Trace) -> Self {
+    pub(crate) fn new(seed: u64, profile: Profile, watch: Watch, trace: Trace) -> Self {
         let stream = |stream| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(stream);
@@ -141,7 +142,7 @@ impl World {
                 offset_ms: random.faults.random_range(-profile.skew_ms..=profile.skew_ms),
                 drift_ppm: random.faults.random_range(-profile.drift_ppm..=profile.drift_ppm),
             };
-            nodes.push(Node::new(index, ReplicaId::from_random(random.names.random()), clock));
+            nodes.push(Node::new(index, ReplicaId::from_random(random.names.random()), clock, watch));
         }
         let mut links = BTreeMap::new();
         for (a, b) in pairs(&profile) {
@@ -173,6 +174,7 @@ impl World {
             random,
             trace,
             stats: Stats::default(),
+            watch,
         };
         world.grant(wishes);
         world
