@@ -16,10 +16,15 @@ fn conversations_go_as_they_are_written_down() {
     for path in paths {
         let written = fs::read_to_string(&path).expect("a listed file can be read");
         let played = play(&written).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-        if env::var_os("UPDATE").is_some() {
+        if is_to_be_written() {
             fs::write(&path, &played).expect("a transcript can be written");
         } else {
             assert_eq!(played, written, "{} goes otherwise; UPDATE=1 accepts it", path.display());
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests, no input of the program")]
+fn is_to_be_written() -> bool {
+    env::var_os("UPDATE").is_some()
 }
