@@ -27,6 +27,9 @@ const ACKNOWLEDGED_MAX: u64 = 300;
 /// One commit in so many asks for a synced one, and one in so many is followed by a sync.
 const SYNCED_ONE_IN: u64 = 16;
 
+/// More batches than a log of a megabyte takes.
+const REFUSED_BEFORE: u64 = 2_000;
+
 #[test]
 fn what_was_acknowledged_survives_the_kill_of_the_process() {
     if let Some(directory) = child::directory() {
@@ -112,6 +115,7 @@ fn commit_until_refused(directory: &Path) {
             Err(why) => break why,
         }
         number += 1;
+        assert!(number < REFUSED_BEFORE, "the log has a bound, and nothing met it");
     };
     assert!(matches!(why, StoreError::Io(_)), "{why:?}");
     for refused in [commit(&mut store, number), commit(&mut store, number + 1), store.sync()] {
