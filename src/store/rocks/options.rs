@@ -12,24 +12,23 @@ use crate::store::rocks::{keys, reader::Family};
 pub struct RocksOptions {
     /// Bytes of blocks, indexes and filters kept in memory.
     ///
-    /// More spares reads from the device; less leaves memory to the system's own cache. Rule of thumb: a
-    /// hundredth of the data, and no less than 16 MiB.
+    /// More spares reads from the device; less leaves memory to the system's own cache, which holds the
+    /// same blocks compressed. Rule of thumb: no less than 16 MiB.
     pub block_cache_bytes: usize,
     /// Bytes of writes, over all column families, at which the oldest go to a file.
     ///
-    /// More writes a register that changes every second to fewer files; less bounds memory. Twice as
-    /// much may be held while a file is being written.
+    /// More writes a register that changes every second to fewer files; less bounds memory. A device that
+    /// cannot keep up stalls the writer before four times as much is held.
     pub write_buffer_bytes: usize,
     /// Bytes of the write-ahead log at which what holds the oldest of it is written to a file.
     ///
-    /// It bounds what opening replays, about a second for each 100 MiB, and matters for families that
-    /// change too little to fill a buffer. Rule of thumb: as much as the write buffer, or a little more.
+    /// It bounds what opening replays, and matters for families that change too little to fill a buffer.
+    /// Rule of thumb: as much as the write buffer, or a little more.
     pub log_bytes: u64,
 }
 
 impl Default for RocksOptions {
-    /// Fits a machine of two cores and half a gigabyte, and holds the titles active at a time for some
-    /// hundred thousand viewers.
+    /// Fits a machine of two cores and half a gigabyte.
     fn default() -> Self {
         Self {
             block_cache_bytes: 64 * 1024 * 1024,
@@ -57,7 +56,7 @@ const WRITE_BUFFER_PARTS: usize = 3;
 const EVENT_LOG_FILES: usize = 4;
 const EVENT_LOG_BYTES: usize = 1024 * 1024;
 
-/// Bits of filter for a key: one read in a hundred finds nothing where it looked.
+/// Bits of filter for a key: about one look into a file in a hundred is in vain.
 const FILTER_BITS: f64 = 10.0;
 
 /// What is told to the database.
