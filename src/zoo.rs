@@ -50,6 +50,18 @@ pub enum Bug {
     SyncedUntold,
     /// Registers of a life that lost its tail stay where they came early, and nobody else hears of them.
     EarlyForgotten,
+    /// A new life does not know of which origins it holds early registers.
+    EarlyUnnoted,
+    /// What a peer had synced in an earlier life is believed of its next one.
+    SyncedOfAnEarlierLink,
+    /// A fence that rises sweeps nothing out.
+    RisenFenceSweepsNothing,
+    /// A register comes into a title that has no place for it.
+    TitleOverfilled,
+    /// A session's time line begins at the node's wall, whatever has been shown.
+    AnchorFromWallAlone,
+    /// A report without movement carries a time of its own.
+    StampWithoutMovement,
     /// A replica stamps heartbeats with its own clock where they are older.
     StampClampedToNow,
     /// Players send queued samples under their newest token.
@@ -62,7 +74,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 32] = [
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,
@@ -85,6 +97,12 @@ impl Bug {
         Self::BusyFeedRenewed,
         Self::SyncedUntold,
         Self::EarlyForgotten,
+        Self::EarlyUnnoted,
+        Self::SyncedOfAnEarlierLink,
+        Self::RisenFenceSweepsNothing,
+        Self::TitleOverfilled,
+        Self::AnchorFromWallAlone,
+        Self::StampWithoutMovement,
         Self::StampClampedToNow,
         Self::NewestTokenOnOldSamples,
         Self::AcknowledgedBeforeCommit,

@@ -17,8 +17,13 @@ use crate::{
 impl<S: Store> Replica<S> {
     /// Takes note that a peer can be talked to.
     pub fn handle_peer_up(&mut self, peer: ReplicaId, origin: Origin, now: Now) {
+        let earlier = self.peers.get(&peer).map(|view| view.synced.clone());
         self.handle_peer_down(peer, now);
-        self.peers.insert(peer, PeerView::new(origin));
+        let mut view = PeerView::new(origin);
+        if planted(Bug::SyncedOfAnEarlierLink) {
+            view.synced = earlier.unwrap_or_default();
+        }
+        self.peers.insert(peer, view);
         // Even a peer that feeds nothing here is to know what would survive a power cut.
         self.intakes.insert(peer, Intake::default());
         self.status_due.insert(peer);

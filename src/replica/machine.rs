@@ -118,7 +118,8 @@ impl<S: Store> Replica<S> {
             store.sync()?;
         }
         let vector = store.vector()?;
-        let early = store.note(EARLY_NOTE)?.map(|note| Early::from_note(&note)).unwrap_or_default();
+        let early = store.note(EARLY_NOTE)?.filter(|_| !planted(Bug::EarlyUnnoted));
+        let early = early.map(|note| Early::from_note(&note)).unwrap_or_default();
         let floor = store.note(FLOOR_NOTE)?.and_then(|note| Some(u64::from_be_bytes(note.try_into().ok()?)));
         let floor = if planted(Bug::FloorNotKept) { 0 } else { floor.unwrap_or_default() };
         let mut clock = HybridClock::above(Timestamp::from_u64(floor));

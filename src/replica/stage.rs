@@ -105,7 +105,7 @@ impl Stage {
         }
         self.overwrite(replaced, standing.dot);
         self.batch.registers.insert(key.clone(), Some(standing));
-        if (retain.sweeps)(key.slot) {
+        if (retain.sweeps)(key.slot) && !planted(Bug::RisenFenceSweepsNothing) {
             self.prune(store, retain, &key.title)?;
         }
         Ok(Merged::Changed)
@@ -122,10 +122,13 @@ impl Stage {
         let mut stamps = self.title(store, &key.title)?;
         stamps.insert(key.slot, register.stamp);
         let leaving = (retain.leaving)(&stamps.into_iter().collect::<Vec<_>>());
-        if leaving.contains(&key.slot) {
+        if leaving.contains(&key.slot) && !planted(Bug::TitleOverfilled) {
             return Ok(Merged::Unchanged);
         }
         self.batch.registers.insert(key.clone(), Some(register.clone()));
+        if planted(Bug::TitleOverfilled) {
+            return Ok(Merged::Changed);
+        }
         self.remove(&key.title, leaving);
         Ok(Merged::Changed)
     }

@@ -34,7 +34,11 @@ pub(super) fn open(open: &Open, disk: &Disk, wall: WallTime) -> Option<Claims> {
         return claims.renewed(*sent_elapsed_ms, &shown, wall);
     }
     let (title, session) = (open.title.clone(), open.session);
-    Some(Claims::open(title, session, None, Rights::ALL, &shown, wall, &Policy::default()))
+    let mut claims = Claims::open(title, session, None, Rights::ALL, &shown, wall, &Policy::default());
+    if planted(Bug::AnchorFromWallAlone) {
+        claims.anchor = wall;
+    }
+    Some(claims)
 }
 
 fn stamps(disk: &Disk, title: &TitleId) -> Vec<(playmark::crdt::Slot, Stamp)> {

@@ -119,6 +119,10 @@ impl Players {
             }
             State::Opening => self.ask(player, at, rng),
             State::Playing => self.play(player, at, rng),
+            State::Left => {
+                self.sessions[player].close(at, rng);
+                self.flush(player, at, rng)
+            }
             State::Over => Vec::new(),
         }
     }
@@ -158,7 +162,11 @@ impl Players {
         }
         let session = &mut self.sessions[player];
         if session.has_all_samples() || self.closing {
-            session.stop(at, rng);
+            session.leave(at, rng);
+            if session.state == State::Left {
+                let pause = if self.closing { 0 } else { self.habits.pause_ms * 2_000 };
+                wishes.push(Wish::Wake { at: at.plus_us(rng.random_range(0..=pause)), player });
+            }
             let title = session.title.clone();
             wishes.extend(self.sit_down(title, at, rng));
         } else {

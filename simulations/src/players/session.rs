@@ -19,6 +19,8 @@ pub(super) enum State {
     /// It has no token yet.
     Opening,
     Playing,
+    /// It was left paused.
+    Left,
     /// It takes no more samples; some may be unacknowledged.
     Over,
 }
@@ -159,7 +161,7 @@ impl Session {
         };
         if event == Event::Paused {
             self.paused = true;
-            return self.repeat(event);
+            return self.repeat(event, at);
         }
         if event == Event::Seeked {
             self.position_ms = rng.random_range(10_000..5_000_000);
@@ -174,23 +176,29 @@ impl Session {
         self.push(token, elapsed_ms, event, at);
     }
 
-    /// The last sample of all: the viewer goes, or leaves the screen paused.
-    pub(super) fn stop(&mut self, at: Moment, rng: &mut ChaCha8Rng) {
-        if self.samples.is_empty() {
-            self.take_sample(at, rng);
-        }
-        self.repeat(pick(rng, &[Event::Stopped, Event::Paused]));
-        self.state = State::Over;
+    /// The viewer turns away: the player is closed, or left paused and closed some time after.
+    pub(super) fn leave(&mut self, at: Moment, rng: &mut ChaCha8Rng) {
         self.offline_until = None;
-        if chance(rng, 20) {
-            self.repeat(Event::Stopped);
+        let event = pick(rng, &[Event::Stopped, Event::Paused]);
+        self.repeat(event, at);
+        self.state = if event == Event::Paused { State::Left } else { State::Over };
+    }
+
+    /// A player that was left paused is closed, if anybody ever does.
+    pub(super) fn close(&mut self, at: Moment, rng: &mut ChaCha8Rng) {
+        if chance(rng, 70) {
+            self.repeat(Event::Stopped, at);
         }
+        self.state = State::Over;
     }
 
     /// A report without movement: it carries the time of the last one, and its token (R5).
-    fn repeat(&mut self, event: Event) {
+    fn repeat(&mut self, event: Event, at: Moment) {
         let last = self.samples.last().expect("something has moved before it stands still");
-        let (token, elapsed_ms, moved) = (last.token, last.elapsed_ms, last.moved);
+        let (token, mut elapsed_ms, moved) = (last.token, last.elapsed_ms, last.moved);
+        if planted(Bug::StampWithoutMovement) {
+            elapsed_ms = self.tokens[token].elapsed_ms(at);
+        }
         self.push(token, elapsed_ms, event, moved);
     }
 
@@ -263,7 +271,7 @@ impl Session {
 
     pub(super) fn is_done(&self) -> bool {
         match self.state {
-            State::Opening | State::Playing => false,
+            State::Opening | State::Playing | State::Left => false,
             State::Over => (0..self.samples.len()).all(|sample| self.is_settled(sample)),
         }
     }

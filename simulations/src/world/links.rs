@@ -67,8 +67,11 @@ impl World {
         self.connections.remove(&(a, b));
         self.tell(&[7, a as u64, b as u64], || format!("the link of n{a} and n{b} is down"));
         let (id_a, id_b) = (self.nodes[a].id, self.nodes[b].id);
-        self.deliver(a, Input::Down { peer: id_b, connection });
-        self.deliver(b, Input::Down { peer: id_a, connection });
+        // Each end sees it for itself, one of them perhaps only when the next connection is up.
+        for (node, peer) in [(a, id_b), (b, id_a)] {
+            let after = self.random.network.random_range(0..=REDIAL_MS * 1_000);
+            self.after_us(after, Event::Down { node, peer, connection });
+        }
         let after = self.random.network.random_range(0..=REDIAL_MS * 1_000);
         self.after_us(after, Event::Dial(a, b));
     }

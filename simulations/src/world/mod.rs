@@ -104,6 +104,7 @@ enum Event {
     Frame { from: ReplicaId, to: usize, connection: Connection, bytes: Vec<u8>, rot: bool },
     Turn(usize),
     Dial(usize, usize),
+    Down { node: usize, peer: ReplicaId, connection: Connection },
     Broken(usize, usize, Connection),
     Write,
     Client(usize, Request),
@@ -246,6 +247,9 @@ impl World {
             }
             Event::Turn(node) => self.turn(node)?,
             Event::Dial(a, b) => self.dial(a, b),
+            Event::Down { node, peer, connection } => {
+                self.deliver(node, Input::Down { peer, connection });
+            }
             Event::Broken(a, b, connection) => self.broken(a, b, connection),
             Event::Write => self.write(),
             Event::Client(node, request) => self.client(node, request),
