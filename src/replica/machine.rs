@@ -252,6 +252,13 @@ impl<S: Store> Replica<S> {
         Ok(merged)
     }
 
+    fn check_life(&self) -> Result<(), StoreError> {
+        if self.broken && !planted(Bug::GoesOnAfterFailedCommit) {
+            return Err(StoreError::Io("a commit has failed before, and this life is over".into()));
+        }
+        Ok(())
+    }
+
     pub(super) fn next_dot(&mut self, wall: WallTime) -> Dot {
         Dot { origin: self.options.origin, version: self.clock.tick(wall) }
     }
@@ -268,6 +275,7 @@ impl<S: Store> Replica<S> {
     /// After an error this life is over: what the store holds is unknown, and nothing more is written or
     /// sent under its origin. Reopen the store as a new life.
     pub fn commit(&mut self, durability: Durability, now: Now) -> Result<Committed, StoreError> {
+        self.check_life()?;
         self.settle_early(now)?;
         let batch = self.stage.take(&self.vector);
         if let Err(why) = Stage::commit(&mut self.store, &batch, durability) {
@@ -292,6 +300,7 @@ impl<S: Store> Replica<S> {
     /// # Errors
     /// As for [`Replica::commit`].
     pub fn sync(&mut self) -> Result<(), StoreError> {
+        self.check_life()?;
         self.store.sync().inspect_err(|_| self.broken = true)?;
         self.note_synced();
         Ok(())

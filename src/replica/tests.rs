@@ -1,8 +1,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    HandleError, Message, Monotonic, Now, Options, PeerMisbehaved, Replica, Retain, WINDOW_PARTS, WriteError,
-    plan, wire,
+    ENTER_AGAIN_AFTER, HandleError, Message, Monotonic, Now, Options, PeerMisbehaved, Replica, Retain,
+    WINDOW_PARTS, WriteError, plan, wire,
 };
 use crate::{
     crdt::{Key, Origin, Register, ReplicaId, Slot, Stamp, TitleId, WallTime},
@@ -111,6 +111,51 @@ fn a_lost_tail_is_learnt_again_from_peers() {
 }
 
 #[test]
+fn what_a_lost_life_left_behind_enters_again() {
+    let mut net = Net::of(2);
+    net.settle();
+    // Of a span of many parts only the first arrives; its writer loses all of it.
+    net.lose = |_, _, message| matches!(message, Message::Part(part) if part.number > 0);
+    for title in 0..100u16 {
+        let title = TitleId::parse("ada", &format!("film {title}")).expect("an id");
+        net.stage(0, &title.key(slot(1)), 10, &[1; 400]);
+    }
+    net.commit(0);
+    net.settle();
+    let early = net.replicas[1].store().registers().count();
+    assert!(early > 0 && net.replicas[1].vector().is_empty());
+    net.cut_power(0);
+    net.lose = |_, _, _| false;
+    net.pass(ENTER_AGAIN_AFTER + 3 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+    assert_eq!(net.replicas[0].store().registers().count(), early);
+}
+
+#[test]
+fn a_new_life_syncs_what_an_earlier_one_left_unsynced() {
+    let mut net = Net::of(1);
+    net.write(0, &key(1), 10, b"unsynced");
+    let store = net.replicas.remove(0).into_store();
+    assert!(store.unsynced() > 0);
+    let replica = Replica::open(options(0, 201), store, net.now).expect("memory can be read");
+    assert_eq!((replica.store().unsynced(), replica.synced()), (0, replica.vector()));
+}
+
+#[test]
+fn a_new_link_tells_what_was_synced_before_it() {
+    let mut net = Net::of(2);
+    let dot = net.write(0, &key(1), 10, b"here");
+    net.settle();
+    net.replicas[1].sync().expect("memory syncs");
+    net.settle();
+    net.link(0, 1);
+    net.link(1, 0);
+    assert!(!net.replicas[0].is_replicated(dot));
+    net.settle();
+    assert!(net.replicas[0].is_replicated(dot));
+}
+
+#[test]
 fn no_more_parts_are_on_their_way_than_the_window_allows() {
     let mut net = Net::of(2);
     net.settle();
@@ -147,6 +192,8 @@ fn after_a_failed_commit_the_life_is_over() {
     replica.commit(Durability::Process, now).expect_err("the disk fails");
     let again = replica.write(&key(1), stamp(11), b"later"[..].into(), now);
     assert!(matches!(again, Err(WriteError::LifeIsOver)));
+    replica.commit(Durability::Process, now).expect_err("nothing more is written under this origin");
+    replica.sync().expect_err("nothing more is claimed under this origin");
     assert_eq!(replica.poll_transmit(now).expect("nothing is read"), None);
 }
 
@@ -194,6 +241,14 @@ impl Net {
         self.replicas[a].handle_peer_up(id(b), origin, self.now);
     }
 
+    fn stage(&mut self, at: usize, key: &Key, time: u64, value: &[u8]) {
+        self.replicas[at].write(key, stamp(time), value.into(), self.now).expect("the life goes on");
+    }
+
+    fn commit(&mut self, at: usize) {
+        self.replicas[at].commit(Durability::Process, self.now).expect("memory can be written");
+    }
+
     /// Writes and commits, but sends nothing yet.
     fn write(&mut self, at: usize, key: &Key, time: u64, value: &[u8]) -> crate::crdt::Dot {
         let replica = &mut self.replicas[at];
@@ -239,8 +294,9 @@ impl Net {
                 wall: self.now.wall.plus_ms(250),
                 mono: self.now.mono.plus(Duration::from_millis(250)),
             };
-            for replica in &mut self.replicas {
-                replica.handle_timeout(self.now);
+            for at in 0..self.replicas.len() {
+                self.replicas[at].handle_timeout(self.now);
+                self.commit(at);
             }
             self.settle();
         }
