@@ -57,7 +57,7 @@ impl Heartbeat {
     /// # Errors
     /// See [`HeartbeatError`], which names the member and what to send instead.
     pub fn from_json(json: &[u8]) -> Result<Self, HeartbeatError> {
-        serde_json::from_slice(json).map_err(HeartbeatError::not_json).and_then(Raw::parse)
+        serde_json::from_slice(json).map_err(HeartbeatError::not_json).and_then(Self::from_value)
     }
 
     /// Parses one JSON object out of a larger text.
@@ -65,6 +65,10 @@ impl Heartbeat {
     /// # Errors
     /// As for [`Heartbeat::from_json`].
     pub fn from_value(value: Value) -> Result<Self, HeartbeatError> {
+        // A list would be read too, each of its values as the member that is declared in its place.
+        if !value.is_object() {
+            return Err(HeartbeatError::not_json("it is another value"));
+        }
         Raw::deserialize(value).map_err(HeartbeatError::not_json).and_then(Raw::parse)
     }
 
@@ -319,6 +323,12 @@ mod tests {
         assert_eq!(field(r#"{"position_ms":1,"event":"dancing"}"#), Some("event"));
         assert_eq!(field("7"), None);
         assert_eq!(field("{"), None);
+    }
+
+    #[test]
+    fn a_list_of_what_the_members_hold_is_no_heartbeat() {
+        let list = r#"[null,"ann","film",null,null,1,null,null,5000,null,null,"playing",null,null,null]"#;
+        assert!(matches!(parse(list), Err(HeartbeatError::NotJson { .. })));
     }
 
     #[test]
