@@ -133,12 +133,14 @@ impl SessionId {
     /// (RFC 9562, 5.8).
     ///
     /// # Errors
-    /// An empty text and one of more than [`SESSION_BYTES_MAX`] bytes name nothing.
+    /// An empty text, one of more than [`SESSION_BYTES_MAX`] bytes and one with control characters name
+    /// nothing.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         if let Ok(uuid) = Uuid::parse_str(text) {
             return Ok(Self(uuid.into_bytes()));
         }
-        if !(1..=SESSION_BYTES_MAX).contains(&text.len()) {
+        let fits = (1..=SESSION_BYTES_MAX).contains(&text.len());
+        if !fits || text.chars().any(char::is_control) {
             return Err(IdError::NotAnId { what: "a session", max: SESSION_BYTES_MAX });
         }
         Ok(Self::hashed(text.as_bytes()))
@@ -209,5 +211,6 @@ mod tests {
         assert_eq!(SessionId::unnamed(Some("tv")), SessionId::unnamed(Some("tv")));
         assert_ne!(SessionId::unnamed(Some("tv")), SessionId::unnamed(None));
         assert_ne!(SessionId::parse("tv"), Ok(SessionId::unnamed(Some("tv"))));
+        assert!(SessionId::parse("\u{0}tv").is_err(), "it would be an unnamed one's");
     }
 }
