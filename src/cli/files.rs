@@ -15,7 +15,7 @@ pub(super) fn token_keys(secret: &SecretFile) -> anyhow::Result<TokenKeys> {
         SecretFile::Given(path) => path,
         SecretFile::Own(path) => {
             if !path.exists() {
-                certs::make_secret(path)?;
+                make_secret(path)?;
             }
             path
         }
@@ -24,6 +24,16 @@ pub(super) fn token_keys(secret: &SecretFile) -> anyhow::Result<TokenKeys> {
     let text = fs::read_to_string(path).with_context(named)?;
     let bytes = from_hex(text.trim()).with_context(named)?;
     TokenKeys::new(&bytes).with_context(named)
+}
+
+/// Makes it whole or not at all: a start that is killed meanwhile leaves nothing that the next one refuses.
+fn make_secret(path: &Path) -> anyhow::Result<()> {
+    let unfinished = path.with_extension("secret.new");
+    if unfinished.exists() {
+        fs::remove_file(&unfinished).with_context(|| unfinished.display().to_string())?;
+    }
+    certs::make_secret(&unfinished)?;
+    fs::rename(&unfinished, path).with_context(|| path.display().to_string())
 }
 
 fn from_hex(text: &str) -> anyhow::Result<Vec<u8>> {
