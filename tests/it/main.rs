@@ -1,5 +1,8 @@
 //! Everything that needs RocksDB, QUIC, a socket or a process of its own, in one binary.
 
-mod serve;
+mod http;
+mod node;
+mod patience;
+mod serving;
 mod store;
 mod transport;

@@ -5,7 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use playmark::{
@@ -17,27 +17,10 @@ use playmark::{
 };
 use tokio::sync::mpsc;
 
-/// How long anything may take on a busy machine before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::patience::PATIENCE;
+pub(crate) use crate::patience::{eventually, within};
 
 pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("it happens in time")
-}
-
-/// Waits until `found` finds something in what is only there to be looked at.
-pub(crate) async fn eventually<T>(mut found: impl FnMut() -> Option<T>) -> T {
-    within(async {
-        loop {
-            match found() {
-                Some(found) => return found,
-                None => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    })
-    .await
-}
 
 pub(crate) fn wall_now() -> WallTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");

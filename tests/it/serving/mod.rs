@@ -1,0 +1,18 @@
+//! `playmark serve` as a process, and what a player does with it.
+//!
+//! A [`Serve`] is a command line, a [`Node`] a process that it started, a [`Mint`] signs tokens as the
+//! cluster does, and [`problem`] reads a refusal.
+
+mod crowd;
+mod line;
+mod mint;
+mod player;
+mod problem;
+mod process;
+
+pub(crate) use crowd::Crowd;
+pub(crate) use line::{Line, request, split};
+pub(crate) use mint::{Mint, claims, days_ms};
+pub(crate) use player::{Player, anonymous, ids, report, route_of};
+pub(crate) use problem::{kind_of, problem};
+pub(crate) use process::{Node, Serve};
