@@ -25,6 +25,9 @@ pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 /// Below this a frame is sent as it is: compression gains less than a datagram's header.
 const COMPRESS_ABOVE_BYTES: usize = 512;
 
+/// The second byte of a frame that carries a part; all others are short and should go before it.
+pub const PART_KIND: u8 = 3;
+
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
 
@@ -33,7 +36,7 @@ pub fn encode(message: &Message) -> Vec<u8> {
     match message {
         Message::Status(body) => frame(1, body),
         Message::Subscribe(body) => frame(2, body),
-        Message::Part(body) => frame(3, body),
+        Message::Part(body) => frame(PART_KIND, body),
         Message::Ack(body) => frame(4, body),
     }
 }
@@ -55,7 +58,7 @@ pub fn decode(frame: &[u8]) -> Result<Option<Message>, DecodeError> {
     Ok(Some(match kind {
         1 => Message::Status(unpack(encoding, body)?),
         2 => Message::Subscribe(unpack(encoding, body)?),
-        3 => Message::Part(unpack(encoding, body)?),
+        PART_KIND => Message::Part(unpack(encoding, body)?),
         4 => Message::Ack(unpack(encoding, body)?),
         _ => return Ok(None),
     }))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use playmark::crdt::Dot;
+use playmark::crdt::{Dot, Key, Register};
 use rand::Rng;
 
 use super::{Event, Phase, World, ordered};
@@ -14,11 +14,15 @@ use crate::{
     profile::{Mesh, Profile},
 };
 
-/// How long all nodes may take, after the heal, until they are equal.
+/// How long all nodes may take, after the heal, until they are equal, beside the time that the narrowest
+/// path needs for what they hold.
 ///
 /// The longest way there: a peer passed over for ten seconds, a feed that stands still for two, a status a
 /// second later, each for one hop of a relay.
 const CONVERGE_WITHIN: Duration = Duration::from_secs(40);
+
+/// What an item takes on the way beside its value, before compression.
+const ITEM_BYTES: usize = 128;
 
 /// How long equal replicas must say nothing but statuses and acknowledgements: longer than they leave
 /// anything unsynced, and than what they then tell is under way.
@@ -42,6 +46,7 @@ impl World {
             self.phase = Phase::AllHeals;
         }
         self.healed_at = self.now;
+        self.patience = CONVERGE_WITHIN + self.time_for_all();
         self.players.close();
         let phase = self.phase;
         self.tell(&[12, phase as u64], || format!("{phase:?}"));
@@ -59,6 +64,17 @@ impl World {
             self.boot(index);
         }
         self.after_us(0, Event::Probe);
+    }
+
+    /// How long a path needs to carry the fullest disk twice, and an entry for every write: no replica
+    /// should need more, however much of it is answered in the place of something else.
+    fn time_for_all(&self) -> Duration {
+        let bytes = |(_, register): (&Key, &Register)| ITEM_BYTES + register.value.len();
+        let held =
+            self.nodes.iter().map(|node| node.disk.platter().store().registers().map(bytes).sum::<usize>());
+        let fullest = held.max().expect("a world has nodes") as u64;
+        let entries = self.stats.requests * ITEM_BYTES as u64;
+        Duration::from_millis((2 * fullest + entries) / self.profile.quality.bytes_per_ms)
     }
 
     pub(super) fn core_is_linked_without(&self, index: usize) -> bool {
@@ -110,7 +126,7 @@ impl World {
             }
             Phase::CoreHeals | Phase::AllHeals | Phase::Quiet => {}
         }
-        let bound = if self.phase == Phase::Quiet { CONVERGE_WITHIN + QUIET_FOR } else { CONVERGE_WITHIN };
+        let bound = if self.phase == Phase::Quiet { self.patience + QUIET_FOR } else { self.patience };
         if since > bound {
             return Err(self.not_converged());
         }
@@ -124,7 +140,8 @@ impl World {
             format!("n{} sum {:x} vector {:?}", node.index, platter.sum(), platter.vector())
         });
         let lines: Vec<_> = lines.collect();
-        let what = format!("{:?} does not end within {CONVERGE_WITHIN:?}: {}", self.phase, lines.join("; "));
+        let (phase, patience) = (self.phase, self.patience);
+        let what = format!("{phase:?} does not end within {patience:?}: {}", lines.join("; "));
         Violation::new("convergence", what)
     }
 

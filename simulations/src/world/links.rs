@@ -1,9 +1,14 @@
 //! Links: frames under way, connections made and broken.
 
+use playmark::replica::wire;
 use rand::Rng;
 
 use super::{Event, Phase, World, ordered, pairs};
-use crate::{network::Connection, node::Input};
+use crate::{
+    invariants::{Violation, bounded},
+    network::{Connection, Lane},
+    node::Input,
+};
 
 /// How long a link that is down waits until it dials again, at most.
 const REDIAL_MS: u64 = 400;
@@ -12,12 +17,23 @@ const REDIAL_MS: u64 = 400;
 const IDLE_TIMEOUT_MS: u64 = 3_000;
 
 impl World {
-    pub(super) fn send(&mut self, from: usize, to: usize, connection: Connection, bytes: &[u8]) {
+    pub(super) fn send(
+        &mut self,
+        from: usize,
+        to: usize,
+        connection: Connection,
+        bytes: &[u8],
+    ) -> Result<(), Violation> {
+        if self.connections.get(&ordered(from, to)) != Some(&connection) {
+            return Ok(()); // The connection has ended, and this end will know it soon.
+        }
         self.stats.frames += 1;
         self.stats.bytes += bytes.len() as u64;
         let kind = bytes[1];
+        let lane = if kind == wire::PART_KIND { Lane::Parts } else { Lane::Control };
         let link = self.links.get_mut(&(from, to)).expect("only linked nodes connect");
-        let arrivals = link.arrivals(self.now, bytes.len(), &mut self.random.network);
+        let arrivals = link.arrivals(self.now, lane, bytes.len(), &mut self.random.network);
+        bounded::check_queue(link.queued_bytes(self.now))?;
         if arrivals.is_empty() {
             self.lossy.insert(connection);
         }
@@ -26,7 +42,7 @@ impl World {
         let length = bytes.len();
         let numbers = [5, from as u64, to as u64, arrivals.len() as u64];
         self.trace.event(self.now, &numbers, bytes, || {
-            let told = match playmark::replica::wire::decode(bytes) {
+            let told = match wire::decode(bytes) {
                 Ok(Some(message)) => crate::tell::message(&message, usize::MAX),
                 Ok(None) | Err(_) => format!("kind {kind}"),
             };
@@ -36,6 +52,7 @@ impl World {
             let from = self.nodes[from].id;
             self.at(arrival, Event::Frame { from, to, connection, bytes: bytes.to_vec(), rot });
         }
+        Ok(())
     }
 
     pub(super) fn dial(&mut self, a: usize, b: usize) {
@@ -65,6 +82,9 @@ impl World {
             return;
         }
         self.connections.remove(&(a, b));
+        for pair in [(a, b), (b, a)] {
+            self.links.get_mut(&pair).expect("only linked nodes connect").drop_queue();
+        }
         self.tell(&[7, a as u64, b as u64], || format!("the link of n{a} and n{b} is down"));
         let (id_a, id_b) = (self.nodes[a].id, self.nodes[b].id);
         // Each end sees it for itself, one of them perhaps only when the next connection is up.

@@ -97,7 +97,7 @@ impl World {
         }
         for (to, connection, bytes) in outcome.frames {
             if let Some(to) = self.index_of(to) {
-                self.send(index, to, connection, &bytes);
+                self.send(index, to, connection, &bytes)?;
             }
         }
         for answer in outcome.answers {

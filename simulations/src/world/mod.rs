@@ -9,6 +9,7 @@ mod machines;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap},
+    time::Duration,
 };
 
 use playmark::crdt::ReplicaId;
@@ -55,6 +56,8 @@ pub(crate) struct World {
     players: Players,
     last_busy: Moment,
     healed_at: Moment,
+    /// How long all may take, from then on, until they are equal.
+    patience: Duration,
     converged_at: Option<Moment>,
     random: Random,
     trace: Trace,
@@ -171,6 +174,7 @@ impl World {
             players,
             last_busy: Moment::default(),
             healed_at: Moment::default(),
+            patience: Duration::ZERO,
             converged_at: None,
             random,
             trace,
