@@ -28,7 +28,7 @@ pub enum Bug {
     OnlyChangesLogged,
     /// The end of a span is the feeder's vector at its first part.
     UptoFixedAtStart,
-    /// A new subscription starts from the last position merged, not from the vector.
+    /// A cursor into an unfinished span is taken to another feeder.
     CursorAtAnotherFeeder,
     /// An overwritten entry goes although its successor is above the vector.
     EntryDroppedAboveVector,
@@ -70,11 +70,15 @@ pub enum Bug {
     AcknowledgedBeforeCommit,
     /// More parts are sent than the window allows.
     WindowIgnored,
+    /// A title that was told once is never told again, whatever it has gained since.
+    ToldOnceForAll,
+    /// Each new subscription begins with a whole window, whatever is still on its way.
+    WindowOpensWide,
 }
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,
@@ -107,6 +111,8 @@ impl Bug {
         Self::NewestTokenOnOldSamples,
         Self::AcknowledgedBeforeCommit,
         Self::WindowIgnored,
+        Self::ToldOnceForAll,
+        Self::WindowOpensWide,
     ];
 }
 

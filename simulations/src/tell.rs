@@ -15,8 +15,11 @@ pub(crate) fn message(message: &Message, items_max: usize) -> String {
         Message::Status(Status { origin, vector: held, .. }) => {
             format!("status of {origin:?}: holds {}", vector(held))
         }
-        Message::Subscribe(Subscribe { subscription, after }) => {
-            let after = after.iter().map(|(&origin, &version)| format!("{origin:?}>{version}"));
+        Message::Subscribe(Subscribe { subscription, after, answered }) => {
+            let after = after.iter().map(|(origin, version)| match answered.get(origin) {
+                None => format!("{origin:?}>{version}"),
+                Some(answered) => format!("{origin:?}>{version} (answered to {answered})"),
+            });
             format!("subscribe {subscription}: {}", list(after))
         }
         Message::Part(part) => self::part(part, items_max),

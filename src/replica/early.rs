@@ -139,8 +139,8 @@ impl<S: Store> Replica<S> {
             }
             self.stage.unlog(early);
         }
-        for intake in self.intakes.values_mut().filter(|intake| intake.wants(origin)) {
-            intake.renew();
+        for intake in self.intakes.values_mut() {
+            intake.begin_anew(origin);
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! The feeding side of a subscription: cursors into the change index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::told::Told;
 use crate::{
     crdt::{Dot, Key, Origin, Register, Slot, Span, Timestamp, VersionVector},
     replica::{Delta, Item, Monotonic, Part, Subscribe},
@@ -19,6 +20,11 @@ pub const PART_BYTES_MAX: usize = 16 * 1024;
 /// and 200 ms filled. A subscriber that does not answer costs no more than this.
 pub const WINDOW_PARTS: u64 = 32;
 
+/// How many parts may be on their way at the beginning of a subscription. Each one that is acknowledged
+/// makes room for one more, up to [`WINDOW_PARTS`] (slow start, Jacobson 1988). Behind a queue that does not
+/// move, a subscription that is made anew adds these few to it, and not a whole window each time.
+pub(super) const WINDOW_PARTS_AT_FIRST: u64 = 2;
+
 /// How many index entries one part reads at most, so that a turn stays short.
 const ENTRIES_MAX: usize = 512;
 
@@ -31,7 +37,9 @@ pub(super) struct Feed {
     subscription: u64,
     sent: u64,
     acked: u64,
+    window: u64,
     cursors: BTreeMap<Origin, Cursor>,
+    told: Told,
     /// Whose turn it is, so that one busy origin does not starve the others.
     next: Origin,
     /// When the linger ends that gathers small commits into one part.
@@ -41,7 +49,7 @@ pub(super) struct Feed {
 /// Where a feed stands in one origin's part of the index.
 #[derive(Debug)]
 struct Cursor {
-    /// Where the span in progress began: the last `upto` that was sent.
+    /// Where the span in progress began: the last `upto` that was sent, at first the subscriber's vector.
     after: Timestamp,
     /// The last position answered.
     answered: Timestamp,
@@ -58,10 +66,15 @@ pub(super) struct Built {
 
 impl Feed {
     pub(super) fn open(subscribe: Subscribe, now: Monotonic) -> Self {
-        let cursor = |after| Cursor { after, answered: after, fixed_upto: None };
-        let cursors = subscribe.after.into_iter().map(|(origin, after)| (origin, cursor(after))).collect();
-        let next = Origin::default();
-        Self { subscription: subscribe.subscription, sent: 0, acked: 0, cursors, next, due: Some(now) }
+        let Subscribe { subscription, after, answered } = subscribe;
+        let cursor = |(origin, after): (Origin, Timestamp)| {
+            let answered = answered.get(&origin).copied().unwrap_or_default().max(after);
+            (origin, Cursor { after, answered, fixed_upto: None })
+        };
+        let cursors = after.into_iter().map(cursor).collect();
+        let window = if planted(Bug::WindowOpensWide) { WINDOW_PARTS } else { WINDOW_PARTS_AT_FIRST };
+        let (told, next) = (Told::default(), Origin::default());
+        Self { subscription, sent: 0, acked: 0, window, cursors, told, next, due: Some(now) }
     }
 
     pub(super) fn subscription(&self) -> u64 {
@@ -69,7 +82,9 @@ impl Feed {
     }
 
     pub(super) fn acknowledge(&mut self, parts: u64) {
-        self.acked = self.acked.max(parts.min(self.sent));
+        let acked = self.acked.max(parts.min(self.sent));
+        self.window = WINDOW_PARTS.min(self.window + (acked - self.acked));
+        self.acked = acked;
     }
 
     /// Parts on their way.
@@ -83,7 +98,7 @@ impl Feed {
     }
 
     fn has_room(&self) -> bool {
-        self.in_flight() < WINDOW_PARTS || planted(Bug::WindowIgnored)
+        self.in_flight() < self.window || planted(Bug::WindowIgnored)
     }
 
     fn next_origin(&self, vector: &VersionVector) -> Option<Origin> {
@@ -106,7 +121,7 @@ impl Feed {
             return Ok(None);
         };
         let cursor = self.cursors.get_mut(&origin).expect("the next origin has a cursor");
-        let stretch = cursor.read(store, origin, vector)?;
+        let stretch = cursor.read(store, origin, vector, &mut self.told)?;
         let delta = Delta { origin, after: cursor.after, upto: stretch.upto, items: stretch.items };
         if let Some(upto) = stretch.upto {
             (cursor.after, cursor.answered, cursor.fixed_upto) = (upto, upto, None);
@@ -135,12 +150,12 @@ impl Cursor {
         store: &S,
         origin: Origin,
         vector: &VersionVector,
+        titles: &mut Told,
     ) -> Result<Stretch, StoreError> {
         let upto = self.end_of_span(vector.upto(origin));
         let entries = store.changes(Span { origin, after: self.answered, upto }, ENTRIES_MAX)?;
         let mut whole = entries.len() < ENTRIES_MAX;
         let mut stretch = Stretch { items: Vec::new(), upto: None, stale: Vec::new() };
-        let mut told = BTreeSet::new();
         let mut bytes = 0;
         for (position, key) in entries {
             if bytes >= PART_BYTES_MAX {
@@ -155,7 +170,8 @@ impl Cursor {
                     stretch.items.push(Item { position, key, stands: vec![register] });
                 }
                 Answer::Title(kept) => {
-                    let stands = if told.insert(key.title.clone()) { kept } else { Vec::new() };
+                    let is_new = titles.tell(&key.title, Dot { origin, version: position }, vector);
+                    let stands = if is_new { kept } else { Vec::new() };
                     bytes += size(&key, &stands);
                     stretch.items.push(Item { position, key, stands });
                 }

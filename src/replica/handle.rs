@@ -107,6 +107,9 @@ impl<S: Store> Replica<S> {
         }
         check_delta(&part.delta)?;
         intake.merged(part);
+        if planted(Bug::CursorAtAnotherFeeder) {
+            self.intakes.values_mut().for_each(|intake| intake.answered(&part.delta));
+        }
         self.plan.moved(part.delta.origin);
         self.merge_delta(&part.delta, now)?;
         Ok(())

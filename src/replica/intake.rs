@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     crdt::{Origin, Timestamp, VersionVector},
-    replica::{Part, Subscribe},
+    replica::{Delta, Part, Subscribe},
     zoo::{Bug, planted},
 };
 
@@ -19,8 +19,9 @@ pub(super) struct Intake {
     told: u64,
     /// The subscription must be made, or made anew.
     renew: bool,
-    /// Only read by a planted bug.
-    merged: BTreeMap<Origin, Timestamp>,
+    /// Where this feeder has got to in each span that it has begun and not ended, so that a new
+    /// subscription to it goes on there. A narrow path never ends a long span otherwise.
+    answered: BTreeMap<Origin, Timestamp>,
 }
 
 /// What to do with a part.
@@ -53,6 +54,12 @@ impl Intake {
         self.renew = true;
     }
 
+    /// Makes the feeder answer the whole span of an origin again, since what it brought of it is gone.
+    pub(super) fn begin_anew(&mut self, origin: Origin) {
+        self.renew |= self.wants(origin);
+        self.answered.remove(&origin);
+    }
+
     /// Whether a subscription is due.
     pub(super) fn is_due(&self) -> bool {
         self.renew
@@ -64,16 +71,10 @@ impl Intake {
             return None;
         }
         (self.subscription, self.parts, self.told) = (subscription, 0, 0);
-        let after = self.origins.iter().map(|&origin| (origin, self.start(origin, vector))).collect();
-        Some(Subscribe { subscription, after })
-    }
-
-    fn start(&self, origin: Origin, vector: &VersionVector) -> Timestamp {
-        let upto = vector.upto(origin);
-        if planted(Bug::CursorAtAnotherFeeder) {
-            return self.merged.get(&origin).copied().unwrap_or_default().max(upto);
-        }
-        upto
+        let after = self.origins.iter().map(|&origin| (origin, vector.upto(origin))).collect();
+        let of_use = |&(&origin, &at): &(&Origin, &Timestamp)| self.wants(origin) && at > vector.upto(origin);
+        let answered = self.answered.iter().filter(of_use).map(|(&origin, &at)| (origin, at)).collect();
+        Some(Subscribe { subscription, after, answered })
     }
 
     /// Judges a part that has come; `upto` is where the vector stands for its origin.
@@ -91,8 +92,15 @@ impl Intake {
     /// Takes note that a part was merged.
     pub(super) fn merged(&mut self, part: &Part) {
         self.parts = part.number + 1;
-        if let Some(last) = part.delta.items.last() {
-            self.merged.insert(part.delta.origin, last.position);
+        self.answered(&part.delta);
+    }
+
+    /// Takes note of how far a delta answers its span.
+    pub(super) fn answered(&mut self, delta: &Delta) {
+        if delta.upto.is_some() {
+            self.answered.remove(&delta.origin);
+        } else if let Some(last) = delta.items.last() {
+            self.answered.insert(delta.origin, last.position);
         }
     }
 

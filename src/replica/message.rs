@@ -52,9 +52,13 @@ pub struct Subscribe {
     /// Names the subscription; rises with each one of a sender.
     #[serde(rename = "1")]
     pub subscription: u64,
-    /// Which origins, each from the subscriber's vector on; never from a cursor.
+    /// Which origins, each from the subscriber's vector on.
     #[serde(rename = "2")]
     pub after: BTreeMap<Origin, Timestamp>,
+    /// The last position that this same feeder answered on this link in a span that it did not end, and
+    /// that was merged: it need not be answered again. Worth nothing at any other feeder.
+    #[serde(rename = "3", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answered: BTreeMap<Origin, Timestamp>,
 }
 
 /// One piece of what a subscription asked for, at most [`PART_BYTES_MAX`](super::PART_BYTES_MAX) of registers.
@@ -96,7 +100,7 @@ pub struct Item {
     /// The place that was written at that position.
     pub key: Key,
     /// What stands there: the register, or, where it was pruned, those that the title kept. Empty where
-    /// an earlier item of the same part has already told what the title kept.
+    /// an earlier item of the same subscription has already told what the title kept.
     pub stands: Vec<(Slot, Register)>,
 }
 

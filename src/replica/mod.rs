@@ -24,7 +24,8 @@
 //! 3. Each item names the position it answers for, and the subscriber logs that position even where the
 //!    merge changed nothing, so that it can feed others.
 //! 4. Parts merge at once, the vector moves with the last; `upto` is the feeder's vector when the last part
-//!    is read. A cursor is worth nothing at another feeder: a new subscription starts from the vector.
+//!    is read. A new subscription starts from the vector; a cursor into an unfinished span is worth
+//!    something only at the feeder, and on the link, that it comes from.
 //! 5. An entry goes only when a later entry of the same origin and key is at or below the vector.
 //!
 //! A register can come before the vector covers it, and its writer can lose the tail that would have; what
@@ -44,6 +45,7 @@ pub mod plan;
 mod poll;
 mod stage;
 mod time;
+mod told;
 pub mod wire;
 
 pub use early::ENTER_AGAIN_AFTER;

@@ -1,8 +1,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    ENTER_AGAIN_AFTER, HandleError, Message, Monotonic, Now, Options, PeerMisbehaved, Replica, Retain,
-    WINDOW_PARTS, WriteError, plan, wire,
+    ENTER_AGAIN_AFTER, HandleError, Message, Monotonic, Now, Options, Part, PeerMisbehaved, Replica, Retain,
+    WINDOW_PARTS, WriteError, feed::WINDOW_PARTS_AT_FIRST, plan, wire,
 };
 use crate::{
     crdt::{Key, Origin, Register, ReplicaId, Slot, Stamp, TitleId, WallTime},
@@ -156,16 +156,45 @@ fn a_new_link_tells_what_was_synced_before_it() {
 }
 
 #[test]
-fn no_more_parts_are_on_their_way_than_the_window_allows() {
+fn the_window_opens_with_what_is_acknowledged_and_no_further_than_its_bound() {
     let mut net = Net::of(2);
     net.settle();
-    net.lose = |_, _, message| matches!(message, Message::Ack(_));
-    for round in 0..2 * WINDOW_PARTS {
-        net.write(0, &key(u8::try_from(round).expect("less than 256")), 100, &[7; 400]);
-        net.settle();
+    let mut rounds = 0..4 * WINDOW_PARTS;
+    let write = |net: &mut Net, rounds: &mut dyn Iterator<Item = u64>| {
+        for round in rounds {
+            net.write(0, &key(u8::try_from(round).expect("less than 256")), 100, &[7; 400]);
+            net.settle();
+        }
+        net.replicas[0].in_flight().map(|(_, parts)| parts).max()
+    };
+    let acks_lost = |_, _, message: &Message| matches!(message, Message::Ack(_));
+    net.lose = acks_lost;
+    assert_eq!(write(&mut net, &mut rounds.by_ref().take(5)), Some(WINDOW_PARTS_AT_FIRST));
+    net.lose = |_, _, _| false;
+    net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
+    assert_eq!(write(&mut net, &mut rounds.by_ref().take(40)), Some(0));
+    net.lose = acks_lost;
+    assert_eq!(write(&mut net, &mut rounds), Some(WINDOW_PARTS));
+}
+
+#[test]
+fn a_feed_that_is_asked_anew_goes_on_in_the_span_where_it_was() {
+    let mut net = Net::of(2);
+    net.lose = |_, _, _| true;
+    for title in 0..600u16 {
+        let title = TitleId::parse("ada", &format!("film {title}")).expect("an id");
+        net.write(0, &title.key(slot(1)), 10, &[1; 200]);
     }
-    let in_flight = net.replicas[0].in_flight().map(|(_, parts)| parts).max();
-    assert_eq!(in_flight, Some(WINDOW_PARTS));
+    net.lose = |_, _, message| matches!(message, Message::Part(part) if part.number == 3);
+    net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
+    net.lose = |_, _, message| matches!(message, Message::Part(part) if begins_from_nothing(part));
+    net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+}
+
+/// Whether a part carries the first of all writes, as if nothing had been merged before it.
+fn begins_from_nothing(part: &Part) -> bool {
+    part.delta.items.iter().any(|item| item.key.title.content.as_str() == "film 0")
 }
 
 #[test]
