@@ -24,32 +24,39 @@ use crate::{
 /// How many seeds may pass before a bug counts as not found. The rarest needs a tenth of it.
 pub const BUDGET: u64 = 20_000;
 
+/// After so many short worlds the hunt looks at a long one: some mistakes need more than a few seconds'
+/// writes to show.
+const LONG_EVERY: u64 = 50;
+
 /// How a planted bug was found.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Which bug.
     pub bug: Bug,
-    /// The first seed that saw it, and what it saw; `None` if none did within the budget.
-    pub by: Option<(u64, Violation)>,
+    /// The first world that saw it, and what it saw; `None` if none did within the budget.
+    pub by: Option<(Length, u64, Violation)>,
     /// How long it took.
     pub took: Duration,
 }
 
-/// The seeds of the last hunt, one a line: a bug and the seed that finds it.
+/// The worlds of the last hunt, one a line: a bug, and the length and seed that find it.
 const KNOWN: &str = include_str!("../zoo.txt");
 
 /// For each bug of the list, the seed that found it when the list was written.
 ///
 /// # Panics
 /// If a line is not of that form.
-pub fn known() -> Vec<(Bug, u64)> {
+pub fn known() -> Vec<(Bug, Length, u64)> {
     let lines = KNOWN.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let parse = |line: &str| {
-        let (name, seed) = line.split_once(' ')?;
-        Some((named(name)?, seed.trim().parse().ok()?))
+        let mut words = line.split_whitespace();
+        let (name, length, seed) = (words.next()?, words.next()?, words.next()?);
+        Some((named(name)?, Length::named(length)?, seed.parse().ok()?))
     };
     lines
-        .map(|line| parse(line).unwrap_or_else(|| panic!("zoo.txt: a line is `BUG SEED`, not `{line}`")))
+        .map(|line| {
+            parse(line).unwrap_or_else(|| panic!("zoo.txt: a line is `BUG short|long SEED`, not `{line}`"))
+        })
         .collect()
 }
 
@@ -59,17 +66,23 @@ pub fn named(name: &str) -> Option<Bug> {
 }
 
 /// Plants a bug and runs one seed; what it saw, if the seed holds without the bug.
-pub fn look(bug: Bug, seed: u64, watch: Watch) -> Option<Violation> {
-    let without = Scenario { watch, ..Scenario::plain(seed, Length::Short) };
+pub fn look(bug: Bug, length: Length, seed: u64, watch: Watch) -> Option<Violation> {
+    let without = Scenario { watch, ..Scenario::plain(seed, length) };
     let violation = run(Scenario { bug: Some(bug), ..without }).result.err()?;
     // What fails without the bug as well has found something else.
     run(without).result.ok().map(|()| violation)
 }
 
-/// Plants a bug and runs seeds from zero on, until one of them fails.
+/// Plants a bug and runs seeds from zero on, now and then a long one, until one of them fails.
 pub fn hunt(bug: Bug, budget: u64, watch: Watch) -> Found {
     let began = Instant::now();
-    let by = (0..budget).find_map(|seed| look(bug, seed, watch).map(|violation| (seed, violation)));
+    let worlds = (0..budget).flat_map(|seed| {
+        let long = seed.is_multiple_of(LONG_EVERY).then_some((Length::Long, seed / LONG_EVERY));
+        std::iter::once((Length::Short, seed)).chain(long)
+    });
+    let by = worlds
+        .map(|(length, seed)| (length, seed, look(bug, length, seed, watch)))
+        .find_map(|(length, seed, seen)| seen.map(|violation| (length, seed, violation)));
     Found { bug, by, took: began.elapsed() }
 }
 
@@ -103,18 +116,22 @@ pub fn hunt_all(budget: u64, watch: Watch) -> Vec<Found> {
 /// With `write`, the list for the tests is written, and that can fail.
 pub fn print_table(budget: u64, watch: Watch, write: Option<&Path>) -> io::Result<ExitCode> {
     let found = hunt_all(budget, watch);
-    println!("{:<26} {:>6} {:>8}  invariant", "bug", "seed", "ms");
+    println!("{:<26} {:>11} {:>8}  invariant", "bug", "world", "ms");
     for Found { bug, by, took } in &found {
-        let (seed, invariant) = match by {
-            Some((seed, violation)) => (seed.to_string(), violation.invariant),
+        let (world, invariant) = match by {
+            Some((length, seed, violation)) => (format!("{length} {seed}"), violation.invariant),
             None => ("-".into(), "NOT FOUND"),
         };
-        println!("{:<26} {seed:>6} {:>8}  {invariant}", format!("{bug:?}"), took.as_millis());
+        println!("{:<26} {world:>11} {:>8}  {invariant}", format!("{bug:?}"), took.as_millis());
     }
     if let Some(path) = write {
-        let lines = found.iter().filter_map(|one| Some(format!("{:?} {}\n", one.bug, one.by.as_ref()?.0)));
+        let line = |one: &Found| {
+            let (length, seed, _) = one.by.as_ref()?;
+            Some(format!("{:?} {length} {seed}\n", one.bug))
+        };
+        let lines = found.iter().filter_map(line);
         let head =
-            "# Written by `cargo sim zoo --write`: each bug of the zoo, and the first seed that finds it.\n";
+            "# Written by `cargo sim zoo --write`: each bug of the zoo, and the first world that finds it.\n";
         fs::write(path, head.to_owned() + &lines.collect::<String>())?;
     }
     let all = found.iter().all(|one| one.by.is_some());

@@ -4,7 +4,7 @@
 //! not drowned by the others (Groce et al. 2012, swarm testing). Three worlds in five are aimed besides: at
 //! meetings that chance alone brings about too seldom.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use playmark::crdt::VALUE_BYTES_MAX;
 use rand::Rng;
@@ -27,6 +27,22 @@ pub enum Length {
     Short,
     /// About a minute.
     Long,
+}
+
+impl Length {
+    /// The length of a name; the name is what it displays as.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Short, Self::Long].into_iter().find(|length| length.to_string() == name)
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Short => "short",
+            Self::Long => "long",
+        })
+    }
 }
 
 /// One world's faults and load.

@@ -20,11 +20,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
 fn parse(line: &str) -> Scenario {
     let mut words = line.split_whitespace();
     let version = words.next().and_then(|word| word.parse::<u32>().ok());
-    let length = words.next().and_then(|word| match word {
-        "short" => Some(Length::Short),
-        "long" => Some(Length::Long),
-        _ => None,
-    });
+    let length = words.next().and_then(Length::named);
     let seed = words.next().and_then(|word| word.parse().ok());
     let (Some(_), Some(length), Some(seed)) = (version, length, seed) else {
         panic!("regressions.txt: a line is `VERSION short|long SEED # what`, not `{line}`");

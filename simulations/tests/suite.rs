@@ -34,11 +34,11 @@ fn the_same_seed_gives_the_same_bytes() {
 #[test]
 fn every_planted_bug_is_found_by_its_seed() {
     let known = hunt::known();
-    let listed: Vec<_> = known.iter().map(|&(bug, _)| bug).collect();
+    let listed: Vec<_> = known.iter().map(|&(bug, ..)| bug).collect();
     assert_eq!(listed, Bug::ALL, "zoo.txt lists other bugs than the zoo has; {REWRITE}");
-    for (bug, seed) in known {
-        let seen = hunt::look(bug, seed, Watch::Closely);
-        assert!(seen.is_some(), "seed {seed} does not find {bug:?}; {REWRITE}");
+    for (bug, length, seed) in known {
+        let seen = hunt::look(bug, length, seed, Watch::Closely);
+        assert!(seen.is_some(), "the {length} seed {seed} does not find {bug:?}; {REWRITE}");
     }
 }
 
