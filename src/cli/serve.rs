@@ -24,6 +24,9 @@ use super::{Failure, files, flags::ServeFlags};
 /// How long a node may take to leave, from the signal to the end of the process.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long what has had its time may take to let go: a read of a slow device, and what hangs is abandoned.
+const THREADS_WITHIN: Duration = Duration::from_secs(2);
+
 /// Files that are open besides connections: the store's half of the usual thousand, links, logs.
 const FILES_RESERVED: usize = 512 + 128;
 
@@ -34,8 +37,8 @@ pub(super) fn run(flags: ServeFlags) -> Result<(), Failure> {
     start_log(&config.log).map_err(Failure::Usage)?;
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::running)?;
     let served = runtime.block_on(serve(config));
-    // What still runs has had its time.
-    runtime.shutdown_background();
+    // No thread may still be in the store while the end of the process takes the store's library down.
+    runtime.shutdown_timeout(THREADS_WITHIN);
     served
 }
 
@@ -60,7 +63,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::running)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let router = App::new(handle.clone(), keys, policy).router();
-    let mut server = tokio::spawn(http::serve(listener, router, connections(), async {
+    let server = tokio::spawn(http::serve(listener, router, connections(), async {
         // A sender that is gone means the same as one that speaks.
         let _ = stopped.await;
     }));
@@ -71,14 +74,16 @@ async fn serve(config: Config) -> Result<(), Failure> {
         () = asked.signal() => None,
         ended = node.ended() => Some(ended),
     };
+    handle.stop_taking();
+    drop(stop);
     if let Some(ended) = ended {
+        // Who waits is told that it is unknown. The server bounds how long that may take.
+        let _ = server.await;
         return Err(Failure::Running(life_over(ended)));
     }
     tracing::info!("node leaves");
     let leave = async {
-        handle.stop_taking();
-        drop(stop);
-        let _ = (&mut server).await;
+        let _ = server.await;
         node.leave().await
     };
     match timeout(LEAVE_WITHIN, leave).await {
