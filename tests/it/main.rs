@@ -3,6 +3,7 @@
 mod http;
 mod node;
 mod patience;
+mod regions;
 mod serving;
 mod store;
 mod transport;

@@ -1,5 +1,8 @@
 //! A node's process from its start to its end, whoever ends it.
 
 mod configuration;
+mod directory;
+mod failing;
+mod inbox;
 mod kills;
 mod leaving;

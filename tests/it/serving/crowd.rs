@@ -70,6 +70,11 @@ impl Crowd {
         Reporting { viewers, acknowledged }
     }
 
+    /// How many samples have been acknowledged, over all viewers.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.viewers.iter().map(|viewer| viewer.acknowledged).sum()
+    }
+
     /// Fails unless each title stands at or after what was last acknowledged, and not beyond what was sent.
     pub(crate) async fn assert_kept(&self, node: &Player) {
         for Viewer { content, sent, acknowledged, .. } in &self.viewers {

@@ -3,6 +3,7 @@
 //! A [`Serve`] is a command line, a [`Node`] a process that it started, a [`Mint`] signs tokens as the
 //! cluster does, and [`problem`] reads a refusal.
 
+mod authority;
 mod crowd;
 mod line;
 mod mint;
@@ -10,6 +11,7 @@ mod player;
 mod problem;
 mod process;
 
+pub(crate) use authority::Authority;
 pub(crate) use crowd::Crowd;
 pub(crate) use line::{Line, request, split};
 pub(crate) use mint::{Mint, claims, days_ms};

@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
+    net::SocketAddr,
     ops::Deref,
     path::{Path, PathBuf},
     process::Stdio,
@@ -44,6 +45,12 @@ impl Serve {
         self
     }
 
+    /// The same under another program, which is given the node's command line.
+    pub(crate) fn under(mut self, program: &[&str]) -> Self {
+        self.words.splice(0..0, program.iter().map(Into::into));
+        self
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).stdin(Stdio::null()).kill_on_drop(true);
@@ -82,6 +89,12 @@ impl Serve {
 
     fn log(&self) -> PathBuf {
         self.home.join("log")
+    }
+
+    /// Where the node listens for its peers, once it has been started.
+    pub(crate) fn replication_address(&self) -> SocketAddr {
+        let published = fs::read_to_string(self.home.join("data/replication.addr"));
+        published.expect("it is published").trim().parse().expect("an address")
     }
 }
 

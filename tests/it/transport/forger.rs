@@ -1,6 +1,6 @@
 //! Somebody with a certificate who does not keep to the protocol.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use playmark::{
     crdt::{Origin, ReplicaId, encode},
@@ -28,19 +28,28 @@ impl Forger {
         name: &NodeName,
         paths: &TlsPaths,
     ) -> Result<quinn::Connection, quinn::ConnectionError> {
-        let mut roots = rustls::RootCertStore::empty();
-        for root in CertificateDer::pem_file_iter(&paths.ca).expect("a file") {
-            roots.add(root.expect("a certificate")).expect("a root");
-        }
         let chain = vec![CertificateDer::from_pem_file(&paths.certificate).expect("a certificate")];
         let key = PrivateKeyDer::from_pem_file(&paths.key).expect("a key");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("TLS 1.3")
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .expect("an identity");
+        let tls = trusting(&paths.ca).with_client_auth_cert(chain, key).expect("an identity");
+        self.connect_with(address, name, tls).await
+    }
+
+    /// Connects to a node without any identity.
+    pub(crate) async fn connect_nameless(
+        &self,
+        address: SocketAddr,
+        name: &NodeName,
+        ca: &Path,
+    ) -> Result<quinn::Connection, quinn::ConnectionError> {
+        self.connect_with(address, name, trusting(ca).with_no_client_auth()).await
+    }
+
+    async fn connect_with(
+        &self,
+        address: SocketAddr,
+        name: &NodeName,
+        mut tls: rustls::ClientConfig,
+    ) -> Result<quinn::Connection, quinn::ConnectionError> {
         tls.alpn_protocols = vec![ALPN.to_vec()];
         let quic = QuicClientConfig::try_from(tls).expect("a suite for QUIC");
         let mut config = quinn::ClientConfig::new(Arc::new(quic));
@@ -49,6 +58,19 @@ impl Forger {
         config.transport_config(Arc::new(transport));
         within(self.endpoint.connect_with(config, address, &name.to_string()).expect("a dial")).await
     }
+}
+
+/// The beginning of a configuration that believes an authority.
+fn trusting(ca: &Path) -> rustls::ConfigBuilder<rustls::ClientConfig, rustls::client::WantsClientCert> {
+    let mut roots = rustls::RootCertStore::empty();
+    for root in CertificateDer::pem_file_iter(ca).expect("a file") {
+        roots.add(root.expect("a certificate")).expect("a root");
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("TLS 1.3")
+        .with_root_certificates(roots)
 }
 
 /// A hello's bytes, written by another hand than the transport's.

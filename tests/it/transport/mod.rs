@@ -2,7 +2,7 @@
 
 mod certs;
 mod cuts;
-mod forger;
+pub(crate) mod forger;
 mod links;
 mod refusals;
 mod relay;

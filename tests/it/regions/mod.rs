@@ -1,0 +1,5 @@
+//! Three processes in three regions, certified by one authority.
+
+mod strangers;
+mod together;
+mod trio;
