@@ -72,8 +72,9 @@ async fn a_report_whose_answer_was_lost_is_the_same_write_when_it_is_repeated() 
     let bytes = request(POST, "Content-Type: text/plain\r\n", &beat.to_string());
     let mut line = Line::to(&node).await;
     line.say(bytes).await;
-    drop(line);
     let dot = until_found(async || node.point("metropolis").await["dot"].as_str().map(str::to_owned)).await;
+    // Hung up with the answer on its way, which nobody reads.
+    drop(line);
     assert_eq!(node.stored(&beat).await, dot);
 
     // Nor does it change anything in the next life of the same replica, whose dots are others.
