@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    crdt::{Merged, ReplicaId, VersionVector},
+    crdt::{Dot, Merged, ReplicaId, Timestamp, VersionVector},
     node::{
         Assurance, Clock, Counters, OriginView, Outcome, Written,
         inbox::{Command, Order},
@@ -31,6 +31,10 @@ use crate::{
 /// How long what is committed may stay unsynced. Peers count a write as replicated only when it is
 /// synced, so more delays whoever waits for that; less spends the device on syncs.
 pub const SYNC_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long a node that leaves waits until a peer has synced what it wrote last: a peer's own interval and
+/// round trips to the farthest region. After that, the rest is told when the node starts again.
+pub const HAND_OVER_WITHIN: Duration = Duration::from_secs(1);
 
 /// How many commands one turn takes: so many share one commit, and nobody waits for more than these.
 pub const TURN_COMMANDS_MAX: usize = 1_024;
@@ -53,7 +57,6 @@ pub(super) struct Driver<S> {
     pub(super) waiters: Waiters,
     pub(super) counters: Arc<Counters>,
     pub(super) vector: watch::Sender<VersionVector>,
-    pub(super) linger: Duration,
     pub(super) agenda: Agenda,
 }
 
@@ -83,7 +86,7 @@ impl<S: Store> Driver<S> {
             waiting.block_on(self.wait());
             self.turn()?;
         }
-        self.finish()
+        self.finish(&waiting)
     }
 
     /// Waits until there is something to do, and takes all that has come up to the bounds of a turn.
@@ -263,12 +266,44 @@ impl<S: Store> Driver<S> {
         Ok(())
     }
 
-    /// Syncs, and sends what would otherwise have been gathered a little longer.
-    fn finish(mut self) -> Result<(), StoreError> {
-        let now = self.clock.now();
+    /// Syncs, and goes on with the links alone until some peer would keep what this life has written.
+    fn finish(mut self, waiting: &runtime::Runtime) -> Result<(), StoreError> {
+        let mut now = self.clock.now();
         self.replica.commit(Durability::Synced, now)?;
         self.waiters.dismiss();
-        self.transmit(Now { mono: now.mono.plus(self.linger), ..now })
+        let deadline = now.mono.plus(HAND_OVER_WITHIN);
+        while !self.is_handed_over() && now.mono < deadline {
+            waiting.block_on(self.wait_for_links(deadline));
+            now = self.clock.now();
+            self.handle_events(now)?;
+            self.replica.handle_timeout(now);
+            self.replica.commit(Durability::Process, now)?;
+            self.sync_when_due(now.mono)?;
+            self.transmit(now)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody is there to tell, or somebody has synced all that this life has written.
+    fn is_handed_over(&self) -> bool {
+        let origin = self.replica.origin();
+        let version = self.replica.vector().upto(origin);
+        self.links.is_empty()
+            || version == Timestamp::ZERO
+            || self.replica.is_replicated(Dot { origin, version })
+    }
+
+    async fn wait_for_links(&mut self, deadline: Monotonic) {
+        let pause = self.next_due().min(deadline).since(self.clock.now().mono);
+        let Self { events, agenda, .. } = self;
+        tokio::select! {
+            count = receive(events, &mut agenda.events) => {
+                if count == 0 {
+                    *events = None;
+                }
+            }
+            () = sleep(pause) => {}
+        }
     }
 }
 

@@ -30,6 +30,10 @@ impl Links {
         self.standing.get(&peer).is_some_and(|link| link.id() == id)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.standing.is_empty()
+    }
+
     pub(super) fn down(&mut self, peer: ReplicaId) {
         self.standing.remove(&peer);
     }

@@ -31,7 +31,7 @@ mod snapshot;
 mod waiters;
 
 pub use clock::Clock;
-pub use driver::{SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};
+pub use driver::{HAND_OVER_WITHIN, SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};
 pub use handle::{COVERED_WITHIN, Handle, InboxLevel, ReadError, WRITTEN_WITHIN, WriteError};
 pub use inbox::{Assurance, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Outcome, Written};
 pub use metrics::{Counter, Counters};
@@ -155,7 +155,6 @@ impl Node {
             waiters: Waiters::default(),
             counters,
             vector,
-            linger: LINGER,
             agenda: Agenda::default(),
         };
         Ok(Self { handle, ended: spawn(driver)? })

@@ -4,7 +4,10 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use super::trio::{Trio, point_after};
-use crate::serving::{anonymous, report};
+use crate::{
+    patience::within,
+    serving::{anonymous, report},
+};
 
 #[tokio::test]
 async fn what_is_reported_in_one_region_is_read_in_the_others() {
@@ -83,4 +86,22 @@ async fn a_region_that_was_killed_catches_up_and_gives_what_it_had() {
     assert_eq!(point_after(&trio.us, "again", &again).await["position_ms"], 30_000);
     trio.until_linked().await;
     trio.until_alike().await;
+}
+
+#[tokio::test]
+async fn a_region_that_leaves_tells_the_others_what_it_took_last() {
+    let trio = Trio::start().await;
+    let mut dots = Vec::new();
+    for number in 0..50_u64 {
+        dots.push(trio.ap.stored(&anonymous(&format!("film {number}"), 5_000, "playing")).await);
+    }
+    let Trio { eu, us, ap, .. } = trio;
+    ap.signal("TERM").await;
+    let (code, said) = within(ap.ended()).await;
+    assert_eq!(code, Some(0), "{said:?}");
+    for node in [&eu, &us] {
+        for (number, dot) in dots.iter().enumerate() {
+            assert_eq!(point_after(node, &format!("film {number}"), dot).await["position_ms"], 5_000);
+        }
+    }
 }
