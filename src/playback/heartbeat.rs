@@ -142,7 +142,7 @@ fn text(field: &'static str, value: Option<Value>) -> Result<Option<String>, Hea
     }
 }
 
-fn id<T>(
+pub(super) fn id<T>(
     field: &'static str,
     value: Option<Value>,
     parse: impl Fn(&str) -> Result<T, IdError>,
@@ -152,7 +152,11 @@ fn id<T>(
     parse(text).map(Some).map_err(|why| HeartbeatError::NotAnId { field, why })
 }
 
-fn whole(field: &'static str, value: Option<Value>, max: u64) -> Result<Option<u64>, HeartbeatError> {
+pub(super) fn whole(
+    field: &'static str,
+    value: Option<Value>,
+    max: u64,
+) -> Result<Option<u64>, HeartbeatError> {
     let Some(value) = value else { return Ok(None) };
     value
         .as_u64()
@@ -188,7 +192,7 @@ fn flag(field: &'static str, value: Option<Value>) -> Result<bool, HeartbeatErro
     value.map_or(Ok(false), |value| value.as_bool().ok_or_else(|| wrong(field, "true or false")))
 }
 
-fn missing(field: &'static str, fix: &'static str) -> HeartbeatError {
+pub(super) fn missing(field: &'static str, fix: &'static str) -> HeartbeatError {
     HeartbeatError::Missing { field, fix }
 }
 

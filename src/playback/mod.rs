@@ -11,6 +11,7 @@
 
 mod accept;
 mod answer;
+mod command;
 mod event;
 mod heartbeat;
 mod moment;
@@ -27,6 +28,7 @@ pub use accept::{
     Accepted, Known, NO_PLACE_MS, Nothing, Outcome, Refused, STILL_MS, Sender, WILD_MS, Write, accept,
 };
 pub use answer::{Answer, answer};
+pub use command::{Bookmark, Vantage};
 pub use event::{Event, Promise};
 pub use heartbeat::{Heartbeat, HeartbeatError, RATE_MAX, SPAN_MS_MAX};
 pub use policy::{ENGAGED, MAX_OFFLINE_AGE, Policy, PolicyError};
