@@ -7,7 +7,7 @@ use std::{
 };
 
 use playmark::{
-    crdt::{Key, Origin, Register, Slot, Span, Timestamp, TitleId, VersionVector},
+    crdt::{ContentId, Key, Origin, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector},
     store::{Batch, Durability, FailedCommit, MemoryStore, Read, Store, StoreError},
 };
 use xxhash_rust::xxh3::Xxh3;
@@ -155,6 +155,15 @@ impl Read for Disk {
 
     fn title(&self, title: &TitleId) -> Result<Vec<(Slot, Register)>, StoreError> {
         self.platter().store.title(title)
+    }
+
+    fn titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<TitleId>, StoreError> {
+        self.platter().store.titles(profile, after, limit)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {

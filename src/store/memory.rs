@@ -6,11 +6,11 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    ops::Bound::{Excluded, Included},
+    ops::Bound::{Excluded, Included, Unbounded},
 };
 
 use crate::{
-    crdt::{Key, Origin, Register, Slot, Span, Timestamp, TitleId, VersionVector},
+    crdt::{ContentId, Key, Origin, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector},
     store::{Batch, Durability, Read, Store, StoreError},
 };
 
@@ -140,6 +140,28 @@ impl Read for MemoryStore {
         Ok(standing.map(|(key, register)| (key.slot, register.clone())).collect())
     }
 
+    fn titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<TitleId>, StoreError> {
+        let title = |content: &ContentId| TitleId { profile: profile.clone(), content: content.clone() };
+        let mut below = match after {
+            Some(after) => Excluded(title(after).key(Slot::LAST)),
+            None => Included(title(&least_content()).key(Slot::FIRST)),
+        };
+        let mut titles = Vec::new();
+        while titles.len() < limit
+            && let Some((key, _)) = self.registers.range((below, Unbounded)).next()
+            && key.title.profile == *profile
+        {
+            below = Excluded(key.title.key(Slot::LAST));
+            titles.push(key.title.clone());
+        }
+        Ok(titles)
+    }
+
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {
         if span.after >= span.upto {
             return Ok(Vec::new());
@@ -180,6 +202,11 @@ impl Store for MemoryStore {
         self.unsynced.clear();
         Ok(())
     }
+}
+
+/// No content that a client can name is less: a space is the first character that is not a control one.
+fn least_content() -> ContentId {
+    ContentId::parse(" ").expect("a space is an id")
 }
 
 /// Makes everything in `changes` stand or go, and returns what was there before.

@@ -21,7 +21,9 @@ pub use rocks::{RocksOptions, RocksReader, RocksStore};
 
 use std::collections::BTreeMap;
 
-use crate::crdt::{Key, Origin, Register, Slot, Span, Timestamp, TitleId, VersionVector};
+use crate::crdt::{
+    ContentId, Key, Origin, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector,
+};
 
 /// What is read from a store's committed state.
 ///
@@ -33,6 +35,17 @@ pub trait Read {
 
     /// All registers of a title, in the order of slots, from one committed state.
     fn title(&self, title: &TitleId) -> Result<Vec<(Slot, Register)>, StoreError>;
+
+    /// The first `limit` titles of a profile, in the order of contents, from the one that follows `after`.
+    ///
+    /// What belongs to the profile itself and to no content is no title. Only keys are looked at, so a
+    /// title is named even where all of its registers are rotten.
+    fn titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<TitleId>, StoreError>;
 
     /// The first `limit` entries of the change index inside `span`, in the order of versions.
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError>;
@@ -51,6 +64,15 @@ impl<R: Read + ?Sized> Read for &R {
 
     fn title(&self, title: &TitleId) -> Result<Vec<(Slot, Register)>, StoreError> {
         (**self).title(title)
+    }
+
+    fn titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<TitleId>, StoreError> {
+        (**self).titles(profile, after, limit)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {

@@ -2,7 +2,8 @@
 
 use crate::{
     crdt::{
-        Dot, Key, Origin, Register, Slot, Span, Stamp, Timestamp, VALUE_BYTES_MAX, VersionVector, WallTime,
+        Dot, Key, Origin, ProfileId, Register, Slot, Span, Stamp, Timestamp, TitleId, VALUE_BYTES_MAX,
+        VersionVector, WallTime,
     },
     store::{
         Batch, Durability, Read, Store,
@@ -11,13 +12,15 @@ use crate::{
 };
 
 /// Every question, each to be asked of a fresh store.
-pub(super) fn all<S: Store>() -> [fn(&mut S); 15] {
+pub(super) fn all<S: Store>() -> [fn(&mut S); 17] {
     [
         a_new_store_holds_nothing,
         registers_are_read_back_whole,
         a_register_is_replaced_and_goes,
         titles_that_begin_alike_do_not_mix,
         a_title_comes_in_the_order_of_slots,
+        a_profiles_titles_come_in_the_order_of_contents,
+        titles_follow_the_one_asked_for_whether_it_stands_or_not,
         spans_are_half_open,
         spans_stop_at_their_limit,
         spans_that_end_before_they_start_are_empty,
@@ -111,6 +114,55 @@ fn a_title_comes_in_the_order_of_slots<S: Store>(store: &mut S) {
     for (slot, register) in standing {
         assert_eq!(sure(store.register(&title.key(slot))), Some(register));
     }
+}
+
+fn a_profiles_titles_come_in_the_order_of_contents<S: Store>(store: &mut S) {
+    for title in titles() {
+        assert_eq!(sure(store.titles(&title.profile, None, usize::MAX)), []);
+    }
+    // Many registers of each title, which are no reason to name it twice.
+    for slot in slots() {
+        for title in titles().iter().rev() {
+            let key = title.key(slot);
+            put(store, &key, Some(register(&key, 1)));
+        }
+    }
+    for title in titles() {
+        let expected = of_profile(&title.profile);
+        assert_eq!(sure(store.titles(&title.profile, None, usize::MAX)), expected);
+        for limit in 0..=expected.len() {
+            assert_eq!(sure(store.titles(&title.profile, None, limit)), expected[..limit]);
+        }
+    }
+    let gone = &of_profile(&titles()[0].profile)[0];
+    for slot in slots() {
+        put(store, &gone.key(slot), None);
+    }
+    assert_eq!(sure(store.titles(&gone.profile, None, usize::MAX)), of_profile(&gone.profile)[1..]);
+}
+
+fn titles_follow_the_one_asked_for_whether_it_stands_or_not<S: Store>(store: &mut S) {
+    let standing: Vec<_> = titles().into_iter().step_by(3).collect();
+    for title in &standing {
+        for slot in slots() {
+            put(store, &title.key(slot), Some(register(&title.key(slot), 1)));
+        }
+    }
+    for TitleId { profile, content } in titles() {
+        let mut expected = of_profile(&profile);
+        expected.retain(|title| title.content > content && standing.contains(title));
+        assert_eq!(sure(store.titles(&profile, Some(&content), usize::MAX)), expected, "{profile}/{content}");
+        expected.truncate(1);
+        assert_eq!(sure(store.titles(&profile, Some(&content), 1)), expected, "{profile}/{content}");
+    }
+}
+
+/// The sample titles of a profile, in the order of contents.
+fn of_profile(profile: &ProfileId) -> Vec<TitleId> {
+    let mut titles = titles();
+    titles.retain(|title| title.profile == *profile);
+    titles.sort_unstable();
+    titles
 }
 
 fn spans_are_half_open<S: Store>(store: &mut S) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::{
-    crdt::{Key, Origin, Register, Slot, Span, Timestamp, TitleId, VersionVector},
+    crdt::{ContentId, Key, Origin, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector},
     store::{
         Batch, Durability, Read, Store,
         contract::samples::{origins, register, rotten, slots, sure, titles, versions},
@@ -105,6 +105,13 @@ impl Model {
         for title in titles {
             assert_eq!(sure(store.title(title)), self.title(title), "{title}, {when}");
         }
+        let TitleId { profile, content } = pick(rng, titles);
+        let limit = rng.random_range(0..10);
+        for after in [None, Some(&content)] {
+            let found = sure(store.titles(&profile, after, limit));
+            let expected = self.titles(&profile, after, limit);
+            assert_eq!(found, expected, "{limit} of {profile} after {after:?}, {when}");
+        }
         let key = key(rng, titles);
         let standing = self.registers.get(&key).filter(|register| register.is_sound(&key));
         assert_eq!(sure(store.register(&key)).as_ref(), standing, "{key:?}, {when}");
@@ -126,6 +133,15 @@ impl Model {
         let of_title =
             self.registers.iter().filter(|(key, register)| key.title == *title && register.is_sound(key));
         of_title.map(|(key, register)| (key.slot, register.clone())).collect()
+    }
+
+    fn titles(&self, profile: &ProfileId, after: Option<&ContentId>, limit: usize) -> Vec<TitleId> {
+        let of_profile =
+            self.registers.keys().map(|key| &key.title).filter(|title| title.profile == *profile);
+        let mut titles: Vec<_> = of_profile.filter(|title| Some(&title.content) > after).cloned().collect();
+        titles.dedup();
+        titles.truncate(limit);
+        titles
     }
 
     fn changes(&self, span: Span, limit: usize) -> Vec<(Timestamp, Key)> {

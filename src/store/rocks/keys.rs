@@ -20,6 +20,8 @@
 //! of one profile come in the order of [`Key`]. The shard is a hash of the profile: it spreads profiles
 //! evenly, and lets a later layout give shards to machines without rewriting a key.
 
+use std::ops::Range;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
@@ -34,6 +36,7 @@ const SHARD_BYTES: usize = 2;
 const SLOT_BYTES: usize = 1 + 16;
 const CHANGE_BYTES: usize = 16 + 8;
 const END: u8 = 0;
+const ABOVE_END: u8 = END + 1;
 
 /// The key of a register.
 pub(super) fn of_register(key: &Key) -> Vec<u8> {
@@ -53,6 +56,18 @@ pub(super) fn of_title(title: &TitleId) -> Vec<u8> {
     bytes.extend(content.as_bytes());
     bytes.push(END);
     bytes
+}
+
+/// The least bytes above all keys of a profile's contents up to `after`, and the least above them all.
+///
+/// An id has no control characters, so a `01` in the place of an id's first character, or of the zero that
+/// ends it, lies between the keys of that id and those of the next.
+pub(super) fn contents_above(profile: &ProfileId, after: Option<&ContentId>) -> Range<Vec<u8>> {
+    let row = [&shard(profile.as_str()).to_be_bytes(), profile.as_str().as_bytes()].concat();
+    let mut first = [row.as_slice(), &[END]].concat();
+    first.extend(after.into_iter().flat_map(|content| content.as_str().bytes()));
+    first.push(ABOVE_END);
+    first..[row.as_slice(), &[ABOVE_END]].concat()
 }
 
 /// The register that a key of `registers` names.

@@ -31,7 +31,7 @@ use std::path::Path;
 use rocksdb::{WriteBatch, WriteOptions};
 
 use crate::{
-    crdt::{Key, Register, Slot, Span, Timestamp, TitleId, VersionVector},
+    crdt::{ContentId, Key, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector},
     store::{Batch, Durability, Read, Store, StoreError},
 };
 use reader::Family;
@@ -122,6 +122,15 @@ impl Read for RocksStore {
 
     fn title(&self, title: &TitleId) -> Result<Vec<(Slot, Register)>, StoreError> {
         self.reader.title(title)
+    }
+
+    fn titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<TitleId>, StoreError> {
+        self.reader.titles(profile, after, limit)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {

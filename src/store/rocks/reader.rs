@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    ops::Range,
     path::Path,
     sync::{
         Arc,
@@ -14,7 +15,7 @@ use rocksdb::{
 };
 
 use crate::{
-    crdt::{Key, Register, Slot, Span, Timestamp, TitleId, VersionVector},
+    crdt::{ContentId, Key, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector},
     store::{
         Read, StoreError,
         rocks::{RocksOptions, directory, envelope, keys, options},
@@ -141,6 +142,31 @@ impl Read for RocksReader {
             Ok(())
         })?;
         Ok(standing)
+    }
+
+    fn titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<TitleId>, StoreError> {
+        let Range { start, end } = keys::contents_above(profile, after);
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(end);
+        // The seeks go from title to title, past the filters that know one title each.
+        options.set_total_order_seek(true);
+        let mut iterator = self.db().raw_iterator_cf_opt(self.family(Family::Registers), options);
+        iterator.seek(start);
+        let mut titles = Vec::new();
+        while titles.len() < limit
+            && let Some(key) = iterator.key()
+        {
+            let title = keys::register_at(key)?.title;
+            iterator.seek(keys::contents_above(profile, Some(&title.content)).start);
+            titles.push(title);
+        }
+        iterator.status().map_err(failed)?;
+        Ok(titles)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {
