@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("replica", &["crdt", "store", "zoo"]),
     ("transport", &["crdt"]),
     ("node", &["config", "crdt", "playback", "replica", "store", "transport"]),
+    ("config", &["crdt", "http", "node", "playback", "store", "transport"]),
     ("http", &["config", "crdt", "node", "playback"]),
 ];
 
