@@ -7,10 +7,12 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::crdt::{Key, Origin, Timestamp, WallTime};
 
-/// A value's greatest length in bytes: a heartbeat takes about 80, its device's name at most 128 more.
+/// A value's greatest length in bytes: a heartbeat takes about 80, and its device's name and its series'
+/// key at most 256 and 128 more.
 ///
-/// A title keeps at most 272 registers, so that the whole of one fits a frame of 64 KiB with room.
-pub const VALUE_BYTES_MAX: usize = 512;
+/// A title keeps at most 272 registers, 256 of them without a value, so that the whole of one fits a
+/// frame of 64 KiB with room.
+pub const VALUE_BYTES_MAX: usize = 576;
 
 /// When the viewer did it: the total order that arbitrates between two values of a register.
 ///

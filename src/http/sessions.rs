@@ -13,7 +13,7 @@ use crate::{
     crdt::{Register, Slot, TitleId},
     http::{App, Problem, body, view::ResumeView},
     node::identity,
-    playback::{Claims, Device, Rights, SessionId, Shown, resume},
+    playback::{Claims, Device, Rights, Series, SessionId, Shown, resume},
 };
 
 /// A session, opened. Nothing is stored: the token carries all of it.
@@ -38,9 +38,11 @@ pub(super) async fn open(
     let title = parse_title(profile, content)?;
     let device = text(&asked, "device")?.map(Device::parse).transpose();
     let device = device.map_err(|why| Problem::id("device", why))?;
+    let series = text(&asked, "series")?.map(Series::parse).transpose();
+    let series = series.map_err(|why| Problem::id("series", why))?;
 
     let registers = app.node().title(&title)?;
-    let claims = claims(&app, title, device, &registers);
+    let claims = Claims { series, ..claims(&app, title, device, &registers) };
     let point = resume(&registers, None, app.policy());
     Ok((
         StatusCode::CREATED,

@@ -219,6 +219,7 @@ fn sample(heartbeat: &Heartbeat, moment: Moment, current: Option<&Sample>) -> Sa
         seen: moment.seen,
         opened: moment.opened_here.then_some(moment.opened),
         bystander: is_arrival && current.is_none() && heartbeat.event.is_still(),
+        series: heartbeat.series.clone().or(moment.series),
     }
 }
 

@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::{
     crdt::{Origin, Register, Slot, Stamp, TitleId, WallTime},
     playback::{
-        Device, Event, HeartbeatError, SPAN_MS_MAX, Sample, SessionId, Shown, TimeQuality, Watched, Write,
+        Device, Event, HeartbeatError, SPAN_MS_MAX, Sample, Series, SessionId, Shown, TimeQuality, Watched,
+        Write,
         heartbeat::{id, missing, whole},
         slot,
     },
@@ -29,6 +30,8 @@ pub struct Bookmark {
     pub credits_ms: Option<u64>,
     /// On what it was set.
     pub device: Option<Device>,
+    /// To which series the title belongs.
+    pub series: Option<Series>,
 }
 
 /// From where a command is given: what a node's committed state shows of a title, and when.
@@ -84,6 +87,7 @@ impl Vantage<'_> {
             seen: shown.others,
             opened: Some(stamp.time),
             bystander: false,
+            series: bookmark.series,
         };
         Write { key: self.title.key(slot::session(session)), stamp, value: sample.encode() }
     }
@@ -129,17 +133,19 @@ impl Bookmark {
             duration_ms: whole("duration_ms", member("duration_ms"), SPAN_MS_MAX)?,
             credits_ms: whole("credits_ms", member("credits_ms"), SPAN_MS_MAX)?,
             device: id("device", member("device"), Device::parse)?,
+            series: id("series", member("series"), Series::parse)?,
         })
     }
 
     fn is_that_of(&self, sample: &Sample) -> bool {
-        let Self { position_ms, duration_ms, credits_ms, device } = self;
+        let Self { position_ms, duration_ms, credits_ms, device, series } = self;
         let is_set = sample.event == Event::Seeked && sample.quality == TimeQuality::Arrival;
         is_set
             && *position_ms == sample.position_ms
             && *duration_ms == sample.duration_ms
             && *credits_ms == sample.credits_ms
             && *device == sample.device
+            && *series == sample.series
     }
 }
 
@@ -180,7 +186,7 @@ mod tests {
     }
 
     fn bookmark(position_ms: u64) -> Bookmark {
-        Bookmark { position_ms, duration_ms: None, credits_ms: None, device: None }
+        Bookmark { position_ms, duration_ms: None, credits_ms: None, device: None, series: None }
     }
 
     /// What stands after a command, pruned as every replica prunes.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     crdt::{ContentId, IdError, ProfileId, TitleId},
-    playback::{Device, Event, SessionId, TOKEN_CHARS_MAX},
+    playback::{Device, Event, Series, SessionId, TOKEN_CHARS_MAX},
 };
 
 /// The longest position, length or elapsed time: a year. What is longer was sent in another unit.
@@ -49,6 +49,8 @@ pub struct Heartbeat {
     pub played_ms: Option<u64>,
     /// Whether the viewer has sought or restarted on purpose in this session; it stays true.
     pub deliberate: bool,
+    /// To which series the title belongs.
+    pub series: Option<Series>,
 }
 
 impl Heartbeat {
@@ -105,6 +107,7 @@ struct Raw {
     rate: Option<Value>,
     played_ms: Option<Value>,
     deliberate: Option<Value>,
+    series: Option<Value>,
 }
 
 impl Raw {
@@ -126,6 +129,7 @@ impl Raw {
             rate_thousandths: rate(self.rate)?,
             played_ms: whole("played_ms", self.played_ms, SPAN_MS_MAX)?,
             deliberate: flag("deliberate", self.deliberate)?,
+            series: id("series", self.series, Series::parse)?,
         };
         if heartbeat.token.is_some() && heartbeat.elapsed_ms.is_some() && heartbeat.seq.is_none() {
             return Err(missing("seq", "the count of reports in this session"));
@@ -268,7 +272,7 @@ mod tests {
         let json = r#"{"token":"pm1.x","profile":"ann","content":"film","session":"s1","device":"TV",
             "seq":7,"elapsed_ms":70000,"sent_elapsed_ms":70100,"position_ms":1200000,
             "duration_ms":7200000,"credits_ms":7000000,"event":"seeked","rate":-1.25,"played_ms":60000,
-            "deliberate":true,"colour":"blue"}"#;
+            "deliberate":true,"series":"metropolis trilogy","colour":"blue"}"#;
         let expected = Heartbeat {
             token: Some("pm1.x".into()),
             profile: ProfileId::parse("ann").ok(),
@@ -285,6 +289,7 @@ mod tests {
             rate_thousandths: -1_250,
             played_ms: Some(60_000),
             deliberate: true,
+            series: Series::parse("metropolis trilogy").ok(),
         };
         assert_eq!(parse(json), Ok(expected));
     }
@@ -314,6 +319,7 @@ mod tests {
         check(r#""profile":"""#, "profile");
         check(r#""content":7"#, "content");
         check(r#""session":"""#, "session");
+        check(&format!(r#""series":"{}""#, "x".repeat(129)), "series");
         check(&format!(r#""device":"{}""#, "x".repeat(65)), "device");
         check(&format!(r#""token":"{}""#, "x".repeat(TOKEN_CHARS_MAX + 1)), "token");
         check(r#""token":"t","elapsed_ms":5"#, "seq");

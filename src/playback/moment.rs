@@ -2,7 +2,7 @@
 
 use crate::{
     crdt::{Stamp, WallTime},
-    playback::{Claims, Device, Refused, Sample, TimeQuality},
+    playback::{Claims, Device, Refused, Sample, Series, TimeQuality},
 };
 
 /// When a sample was taken, and what comes with that knowledge.
@@ -19,6 +19,8 @@ pub(super) struct Moment {
     pub(super) seen: Option<Stamp>,
     /// On what the session was opened.
     pub(super) device: Option<Device>,
+    /// To which series the session said that its title belongs.
+    pub(super) series: Option<Series>,
 }
 
 impl Moment {
@@ -49,6 +51,7 @@ impl Moment {
             opened_here: false,
             seen: claims.seen,
             device: claims.device.clone(),
+            series: claims.series.clone(),
         })
     }
 
@@ -61,6 +64,7 @@ impl Moment {
             opened_here: true,
             seen: None,
             device: None,
+            series: None,
         }
     }
 

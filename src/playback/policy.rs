@@ -81,19 +81,41 @@ impl Policy {
         sample.deliberate || Duration::from_millis(sample.played_ms) >= self.engaged
     }
 
-    /// Says whether a sample is past the credits marker or the threshold.
+    /// Says whether a sample lies beyond where a session that plays from the start becomes engaged.
+    pub(super) fn is_beyond_start(&self, sample: &Sample) -> bool {
+        Duration::from_millis(sample.position_ms) >= self.engaged
+    }
+
+    /// Says whether a sample is past the end.
+    pub(super) fn is_past_end(&self, sample: &Sample) -> bool {
+        self.end(sample).is_some()
+    }
+
+    /// Finds by what a sample is past the end: the credits marker, the threshold or both.
     ///
     /// Where neither is known, only the player's own word remains: the title `ended`.
-    pub(super) fn is_past_end(&self, sample: &Sample) -> bool {
+    pub(super) fn end(&self, sample: &Sample) -> Option<End> {
         let position = u128::from(sample.position_ms);
         let duration = sample.duration_ms.filter(|&ms| ms > 0);
         let threshold = duration.map(|ms| u128::from(ms) * u128::from(self.completed_percent));
         if threshold.is_none() && sample.credits_ms.is_none() {
-            return sample.event == Event::Ended;
+            return (sample.event == Event::Ended).then_some(End::Told);
         }
-        sample.credits_ms.is_some_and(|marker| position >= u128::from(marker))
-            || threshold.is_some_and(|threshold| position * 100 >= threshold)
+        let credits =
+            sample.credits_ms.filter(|&marker| position >= u128::from(marker)).map(|_| End::Credits);
+        credits.or_else(|| threshold.filter(|threshold| position * 100 >= *threshold).map(|_| End::Threshold))
     }
+}
+
+/// By what a place is past the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The credits' marker.
+    Credits,
+    /// The policy's share of the length.
+    Threshold,
+    /// The player's word, of a title of which neither is known.
+    Told,
 }
 
 /// Says why a policy cannot be had; the operator's fault.

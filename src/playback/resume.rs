@@ -1,11 +1,11 @@
 //! Where the viewer last was: a function of a title's registers and the policy (R9).
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::{
     crdt::{Dot, Register, Slot, Stamp},
     playback::{
-        Policy, Sample, SessionId, Watched, greatest_fence,
+        Policy, Sample, Series, SessionId, Watched, greatest_fence,
         slot::{DISMISSED, SlotKind, WATCHED},
     },
 };
@@ -35,6 +35,7 @@ pub struct Alternative {
 }
 
 /// The answer.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResumePoint {
     /// The place of the last activity.
@@ -45,6 +46,8 @@ pub struct ResumePoint {
     pub watched: bool,
     /// Whether the title was taken out of the row and not played since.
     pub dismissed: bool,
+    /// Whether the title was marked as watched by hand and not played since.
+    pub marked_watched: bool,
     /// The other sessions, the latest first.
     pub alternatives: Vec<Alternative>,
     /// How many registers say something this build cannot read; they took no part.
@@ -55,6 +58,12 @@ impl ResumePoint {
     /// Where a player should begin: at the start of what was completed, else where it was left.
     pub fn resume_position_ms(&self) -> u64 {
         if self.completed { 0 } else { self.place.sample.position_ms }
+    }
+
+    /// To which series the title belongs: as the winner says, or else the latest that says anything.
+    pub fn series(&self) -> Option<&Series> {
+        let others = self.alternatives.iter().map(|other| &other.place);
+        std::iter::once(&self.place).chain(others).find_map(|place| place.sample.series.as_ref())
     }
 
     /// The stamp by which a session's heartbeat has lost to another session; `None` where it has not.
@@ -77,15 +86,27 @@ pub fn resume(
     policy: &Policy,
 ) -> Option<ResumePoint> {
     let standing = Standing::of(registers, profile_fence);
-    let (mut places, unreadable) = standing.places(policy);
-    places.sort_unstable_by_key(|place| (place.engaged, place.stamp, place.session));
-    let winner = places.pop()?;
-    places.sort_unstable_by_key(|place| std::cmp::Reverse((place.stamp, place.session)));
+    let Contest { places, unreadable } = standing.contest(policy);
+    judge(&standing, places, unreadable, policy)
+}
+
+/// Makes the answer of a contest.
+pub(super) fn judge(
+    standing: &Standing<'_>,
+    places: Vec<Place>,
+    unreadable: usize,
+    policy: &Policy,
+) -> Option<ResumePoint> {
+    let mut places = places.into_iter();
+    let winner = places.next()?;
+    let mut places: Vec<_> = places.collect();
+    places.sort_unstable_by_key(|place| Reverse((place.stamp, place.session)));
     let alternative = |place: Place| Alternative { concurrent: are_concurrent(&place, &winner), place };
     Some(ResumePoint {
         completed: policy.is_past_end(&winner.sample),
         watched: standing.is_watched(),
         dismissed: standing.stamp(DISMISSED) >= Some(winner.stamp),
+        marked_watched: standing.marked_watched() >= Some(winner.stamp),
         alternatives: places.into_iter().map(alternative).collect(),
         unreadable,
         place: winner,
@@ -105,8 +126,18 @@ fn are_concurrent(one: &Place, other: &Place) -> bool {
 }
 
 /// The registers that no fence has erased.
-struct Standing<'a> {
+pub(super) struct Standing<'a> {
     registers: Vec<&'a (Slot, Register)>,
+    /// The greater of the title's fence and the profile's.
+    pub(super) fence: Option<Stamp>,
+}
+
+/// The sessions that have left a place.
+pub(super) struct Contest {
+    /// The winner first: those that are engaged, the latest first, then the others.
+    pub(super) places: Vec<Place>,
+    /// How many registers say something this build cannot read.
+    pub(super) unreadable: usize,
 }
 
 /// What a session's registers say together.
@@ -117,13 +148,14 @@ struct Session<'a> {
 }
 
 impl<'a> Standing<'a> {
-    fn of(registers: &'a [(Slot, Register)], profile_fence: Option<Stamp>) -> Self {
+    pub(super) fn of(registers: &'a [(Slot, Register)], profile_fence: Option<Stamp>) -> Self {
         let stamps: Vec<_> = registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
         let fence = greatest_fence(&stamps, profile_fence);
-        Self { registers: registers.iter().filter(|(_, register)| Some(register.stamp) > fence).collect() }
+        let registers = registers.iter().filter(|(_, register)| Some(register.stamp) > fence).collect();
+        Self { registers, fence }
     }
 
-    fn places(&self, policy: &Policy) -> (Vec<Place>, usize) {
+    pub(super) fn contest(&self, policy: &Policy) -> Contest {
         let mut sessions = BTreeMap::<SessionId, Session<'_>>::new();
         let mut unreadable = 0;
         for (slot, register) in &self.registers {
@@ -140,10 +172,12 @@ impl<'a> Standing<'a> {
             }
         }
         let places = sessions.into_iter().filter_map(|(id, session)| session.place(id, policy));
-        (places.collect(), unreadable)
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable_by_key(|place| Reverse((place.engaged, place.stamp, place.session)));
+        Contest { places, unreadable }
     }
 
-    fn is_watched(&self) -> bool {
+    pub(super) fn is_watched(&self) -> bool {
         let completions =
             self.registers.iter().filter(|(slot, _)| SlotKind::of(*slot) == Some(SlotKind::Completed));
         let completed = completions.map(|(_, register)| register.stamp).max();
@@ -152,7 +186,27 @@ impl<'a> Standing<'a> {
         said.map_or(completed.is_some(), |Watched(said)| said)
     }
 
-    fn stamp(&self, slot: Slot) -> Option<Stamp> {
+    /// When the viewer said by hand that the title is watched, if that is their last word.
+    fn marked_watched(&self) -> Option<Stamp> {
+        let by_hand = self.find(WATCHED)?;
+        let said = Watched::decode(&by_hand.value).ok();
+        said.filter(|Watched(said)| *said).map(|_| by_hand.stamp)
+    }
+
+    /// The greatest stamp of all.
+    pub(super) fn latest(&self) -> Option<Stamp> {
+        self.registers.iter().map(|(_, register)| register.stamp).max()
+    }
+
+    pub(super) fn plays(&self) -> usize {
+        self.registers.iter().filter(|(slot, _)| SlotKind::of(*slot) == Some(SlotKind::Completed)).count()
+    }
+
+    pub(super) fn is_dismissed(&self) -> bool {
+        self.find(DISMISSED).is_some()
+    }
+
+    pub(super) fn stamp(&self, slot: Slot) -> Option<Stamp> {
         self.find(slot).map(|register| register.stamp)
     }
 

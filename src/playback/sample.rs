@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     crdt::{DecodeError, IdError, Stamp, WallTime, decode, encode, encode_named},
-    playback::Event,
+    playback::{Event, Series},
 };
 
 /// The format of values written by this build.
@@ -162,6 +162,9 @@ pub struct Sample {
     /// It may be hours late and it carries no time of its own, so it never arbitrates.
     #[serde(rename = "x", default, skip_serializing_if = "is_false")]
     pub bystander: bool,
+    /// To which series the title belongs, as the player says.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<Series>,
 }
 
 impl Sample {
@@ -247,7 +250,7 @@ pub(super) mod short_stamp {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::crdt::VALUE_BYTES_MAX;
+    use crate::{crdt::VALUE_BYTES_MAX, playback::SERIES_BYTES_MAX};
 
     pub(in crate::playback) fn playing(position_ms: u64) -> Sample {
         Sample {
@@ -265,6 +268,7 @@ pub(super) mod tests {
             seen: None,
             opened: None,
             bystander: false,
+            series: None,
         }
     }
 
@@ -285,6 +289,7 @@ pub(super) mod tests {
             seen: Some(Stamp { time: most, counter: u32::MAX, writer: [255; 16] }),
             opened: Some(most),
             bystander: true,
+            series: Some(Series::parse(&"s".repeat(SERIES_BYTES_MAX)).expect("128 bytes")),
         }
     }
 
@@ -301,6 +306,15 @@ pub(super) mod tests {
         assert_eq!(playing(1_200_000).encode().as_ref(), golden);
         assert_eq!(Sample::decode(golden), Ok(playing(1_200_000)));
         assert_eq!(Watched(true).encode().as_ref(), b"\x01\xc3");
+    }
+
+    #[test]
+    fn a_series_stands_behind_the_keys_of_earlier_builds() {
+        let sample = Sample { series: Series::parse("dark").ok(), ..playing(1_200_000) };
+        let golden =
+            b"\x01\x86\xa1n\x07\xa1t\xce\x00\x01\x11\x70\xa1p\xce\x00\x12\x4f\x80\xa1e\x00\xa1q\x00\xa1k\xa4dark";
+        assert_eq!(sample.encode().as_ref(), golden);
+        assert_eq!(Sample::decode(golden), Ok(sample));
     }
 
     #[test]

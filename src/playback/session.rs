@@ -8,7 +8,7 @@
 use crate::{
     crdt::{Slot, Stamp, TitleId, WallTime},
     playback::{
-        Device, Policy, SessionId, TimeQuality,
+        Device, Policy, Series, SessionId, TimeQuality,
         retain::greatest_fence,
         slot::{FENCE, SlotKind},
     },
@@ -63,6 +63,8 @@ pub struct Claims {
     pub expires: WallTime,
     /// The greatest place of any other session that had been shown to the holder.
     pub seen: Option<Stamp>,
+    /// To which series the title belongs, unless a heartbeat says otherwise.
+    pub series: Option<Series>,
 }
 
 /// What a node's committed state shows to one session of a title.
@@ -124,6 +126,7 @@ impl Claims {
             rights,
             expires: anchor.plus_ms(whole_ms(policy.token_lifetime)),
             seen: rights.told(shown.others),
+            series: None,
         }
     }
 

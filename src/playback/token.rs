@@ -19,7 +19,7 @@ use sha2::Sha256;
 
 use crate::{
     crdt::{ContentId, ProfileId, Stamp, TitleId, WallTime, decode, encode_named},
-    playback::{Claims, Device, Rights, SessionId, TimeQuality, sample::short_stamp},
+    playback::{Claims, Device, Rights, Series, SessionId, TimeQuality, sample::short_stamp},
 };
 
 /// Says what the text is, and which form of it.
@@ -32,7 +32,7 @@ const DAY_MS: u64 = 86_400_000;
 const READ: u8 = 1;
 const WRITE: u8 = 2;
 
-/// The longest text looked at: ids and device at their longest take about 1,200 characters.
+/// The longest text looked at: ids, device and series at their longest take about 1,400 characters.
 pub const TOKEN_CHARS_MAX: usize = 1_536;
 /// The shortest secret: as many bits as the keys made from it.
 pub const SECRET_BYTES_MIN: usize = 32;
@@ -135,6 +135,8 @@ struct Wire {
     expires: WallTime,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none", with = "short_stamp")]
     seen: Option<Stamp>,
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    series: Option<Series>,
 }
 
 impl From<&Claims> for Wire {
@@ -152,6 +154,7 @@ impl From<&Claims> for Wire {
             rights: if read { READ } else { 0 } | if write { WRITE } else { 0 },
             expires: claims.expires,
             seen: claims.seen,
+            series: claims.series.clone(),
         }
     }
 }
@@ -169,6 +172,7 @@ impl From<Wire> for Claims {
             rights: Rights { read: wire.rights & READ != 0, write: wire.rights & WRITE != 0 },
             expires: wire.expires,
             seen: wire.seen,
+            series: wire.series,
         }
     }
 }
@@ -223,7 +227,8 @@ mod tests {
     fn a_token_says_what_was_signed_at_any_node_that_has_the_secret() {
         let seen = Some(Stamp { time: NOW, counter: 3, writer: [9; 16] });
         let device = Some(Device::parse("Küche").expect("a name"));
-        let claims = Claims { seen, device, rights: Rights { read: false, write: true }, ..claims() };
+        let series = Some(Series::parse("shows/dark").expect("a key"));
+        let claims = Claims { seen, device, series, rights: Rights { read: false, write: true }, ..claims() };
         let text = keys().sign(&claims, NOW);
         assert_eq!(keys().verify(&text, NOW), Ok(claims));
     }
@@ -246,6 +251,7 @@ mod tests {
             base: most,
             expires: most,
             seen: Some(Stamp { time: most, counter: u32::MAX, writer: [255; 16] }),
+            series: Some(Series::parse(&"s".repeat(128)).expect("128 bytes")),
             ..claims()
         };
         let text = keys().sign(&claims, NOW);

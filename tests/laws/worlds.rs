@@ -7,7 +7,7 @@ use std::sync::Arc;
 use playmark::{
     crdt::{Dot, Key, Origin, Register, Slot, Stamp, Timestamp, TitleId, VersionVector, WallTime},
     playback::{
-        Claims, Device, Event, Rights, Sample, SessionId, TimeQuality,
+        Claims, Device, Event, Rights, Sample, Series, SessionId, TimeQuality,
         slot::{DISMISSED, FENCE, WATCHED, completed, glimpse, session},
     },
 };
@@ -89,6 +89,10 @@ fn any_device() -> impl Strategy<Value = Device> {
     "\\PC{1,64}".prop_filter_map("not a device", |text| Device::parse(&text).ok())
 }
 
+fn any_series() -> impl Strategy<Value = Series> {
+    "\\PC{1,32}".prop_filter_map("not a series", |text| Series::parse(&text).ok())
+}
+
 fn any_wall() -> impl Strategy<Value = WallTime> {
     any::<u64>().prop_map(WallTime::from_ms)
 }
@@ -97,12 +101,13 @@ pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
     let numbers = (any::<u32>(), any::<u64>(), any::<i32>(), any::<u64>());
     let lengths = (option::of(any::<u64>()), option::of(any::<u64>()), option::of(any::<u64>()));
     let words = (any_event(), any_quality(), any::<bool>(), any::<bool>());
-    let rest = (option::of(any_device()), option::of(any_stamp()), option::of(any_wall()));
+    let rest =
+        (option::of(any_device()), option::of(any_stamp()), option::of(any_wall()), option::of(any_series()));
     (numbers, lengths, words, rest).prop_map(|(numbers, lengths, words, rest)| {
         let (seq, position_ms, rate_thousandths, played_ms) = numbers;
         let (elapsed_ms, duration_ms, credits_ms) = lengths;
         let (event, quality, deliberate, bystander) = words;
-        let (device, seen, opened) = rest;
+        let (device, seen, opened, series) = rest;
         Sample {
             seq,
             elapsed_ms,
@@ -118,6 +123,7 @@ pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
             seen,
             opened,
             bystander,
+            series,
         }
     })
 }
@@ -126,9 +132,10 @@ pub(crate) fn any_claims() -> impl Strategy<Value = Claims> {
     let title = ("\\PC{1,20}", "\\PC{1,20}");
     let times = (any_wall(), any_wall(), any_wall(), any_wall());
     let rest = (any_quality(), any::<bool>(), any::<bool>(), option::of(any_stamp()));
-    (title, any::<[u8; 16]>(), option::of(any_device()), times, rest).prop_filter_map(
+    let names = (option::of(any_device()), option::of(any_series()));
+    (title, any::<[u8; 16]>(), names, times, rest).prop_filter_map(
         "not a title",
-        |((profile, content), session, device, times, (quality, read, write, seen))| {
+        |((profile, content), session, (device, series), times, (quality, read, write, seen))| {
             let (opened, anchor, base, expires) = times;
             Some(Claims {
                 title: TitleId::parse(&profile, &content).ok()?,
@@ -141,6 +148,7 @@ pub(crate) fn any_claims() -> impl Strategy<Value = Claims> {
                 rights: Rights { read, write },
                 expires,
                 seen,
+                series,
             })
         },
     )

@@ -249,6 +249,7 @@ impl Session {
             rate_thousandths: 1_000,
             played_ms: Some(sample.played_ms),
             deliberate: sample.deliberate,
+            series: None,
         };
         ((*token.claims).clone(), heartbeat)
     }
