@@ -12,7 +12,7 @@ use crate::crdt::{Key, Origin, Timestamp, WallTime};
 ///
 /// A title keeps at most 272 registers, 256 of them without a value, so that the whole of one fits a
 /// frame of 64 KiB with room.
-pub const VALUE_BYTES_MAX: usize = 512;
+pub const VALUE_BYTES_MAX: usize = 576;
 
 /// When the viewer did it: the total order that arbitrates between two values of a register.
 ///

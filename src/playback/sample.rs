@@ -276,8 +276,7 @@ pub(super) mod tests {
         let most = WallTime::from_ms(u64::MAX);
         Sample {
             seq: u32::MAX,
-            // What has an elapsed time has a token, which says when the session opened.
-            elapsed_ms: None,
+            elapsed_ms: Some(u64::MAX),
             position_ms: u64::MAX,
             duration_ms: Some(u64::MAX),
             credits_ms: Some(u64::MAX),

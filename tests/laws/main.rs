@@ -3,11 +3,15 @@
 //! * [`joins`]: merging is a join, and pruning does not disturb it
 //! * [`codecs`]: what is written can be read, and no input makes a decoder panic
 //! * [`examples`]: the worked examples of `docs/SEMANTICS.md`, in every order of delivery
-//! * [`nodes`]: the three nodes in memory on which the examples are acted
+//! * [`stories`]: the ways in which an example is told
+//! * [`players`]: who acts in the examples, and what they send
+//! * [`nodes`]: the three nodes in memory on which they are acted
 //! * [`worlds`]: what the laws draw their values from
 
 mod codecs;
 mod examples;
 mod joins;
 mod nodes;
+mod players;
+mod stories;
 mod worlds;

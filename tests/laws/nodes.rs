@@ -1,242 +1,219 @@
-//! Three nodes in memory: the door, the merge and the pruning of the real thing, and nothing else.
+//! Three nodes in memory: the door, the replica and the reader of the real thing, and nothing else.
 
-use std::{cell::Cell, collections::BTreeMap, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
 use playmark::{
-    crdt::{Dot, Merged, Origin, Register, Slot, Stamp, Timestamp, WallTime},
+    crdt::{Origin, Register, ReplicaId, Slot, Stamp, WallTime},
     playback::{
-        Accepted, Claims, Heartbeat, Known, Outcome, Policy, Refused, ResumePoint, Rights, Sender, SessionId,
-        Shown, accept, resume, retain_title, settle,
+        Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, ResumePoint, Sender, SessionId, Shown,
+        SlotKind, Write, accept, answer, greatest_fence, resume, retain_title, settle, slot::FENCE,
     },
+    replica::{Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
+    store::{Durability, MemoryStore, Read},
 };
-use rand::{Rng, SeedableRng, rngs::SmallRng, seq::SliceRandom};
 
-use crate::worlds::title;
+use crate::{
+    players::{Report, keys, story_time},
+    worlds::title,
+};
 
-/// Every story begins here; a story's times are counted from it.
-const BEGINNING: WallTime = WallTime::from_ms(1_700_000_000_000);
-/// When the late copies of a story's heartbeats are delivered: two days on.
+/// When the reports of a story are delivered: two days on.
 const LATE_MS: u64 = 172_800_000;
-/// How many random deliveries are tried for each story.
-const DELIVERIES: u64 = 300;
-/// How many heartbeats a story may have whose orders are all tried: 120 orders.
-const ALL_ORDERS_MAX: usize = 5;
+/// How many statuses may pass until nodes that can hear each other are equal.
+const STATUSES_MAX: u32 = 12;
 
-pub(crate) const fn seconds(s: u64) -> u64 {
-    s * 1_000
-}
-
-/// A moment of the story on the replica set's time line.
-pub(crate) fn story_time(ms: u64) -> WallTime {
-    BEGINNING.plus_ms(ms)
-}
-
-/// One heartbeat, as it can be sent to any node any number of times.
-#[derive(Clone, Debug)]
-pub(crate) enum Report {
-    /// A player's.
-    Heartbeat(Box<Claims>, Heartbeat),
-    /// What a command has written: commands have no door of their own yet.
-    Command(Slot, Stamp, Arc<[u8]>),
-}
-
-/// A player's page, as far as the story tells of it.
-#[derive(Debug)]
-pub(crate) struct Player {
-    pub(crate) claims: Claims,
-    seq: Cell<u32>,
-}
-
-impl Player {
-    /// Opens a session at a node whose clock shows `node_ms` and which holds the reports `shown`.
-    pub(crate) fn opens(name: &str, node_ms: u64, shown: &[Report]) -> Self {
-        let session = SessionId::parse(name).expect("a text");
-        let mut node = Node::new(0);
-        node.deliver_all(shown);
-        let shown = node.shown_to(session);
-        let now = story_time(node_ms);
-        let claims = Claims::open(title(), session, None, Rights::ALL, &shown, now, &Policy::default());
-        Self { claims, seq: Cell::new(0) }
-    }
-
-    /// Reports; elapsed time and position in milliseconds, the rest as members of the JSON object.
-    pub(crate) fn says(&self, elapsed_ms: u64, position_ms: u64, members: &str) -> Report {
-        self.seq.set(self.seq.get() + 1);
-        self.says_as(self.seq.get(), elapsed_ms, position_ms, members)
-    }
-
-    /// Reports under a given seq.
-    pub(crate) fn says_as(&self, seq: u32, elapsed_ms: u64, position_ms: u64, members: &str) -> Report {
-        let json =
-            format!(r#"{{"seq":{seq},"elapsed_ms":{elapsed_ms},"position_ms":{position_ms},{members}}}"#);
-        let mut heartbeat = Heartbeat::from_json(json.as_bytes()).expect("a heartbeat");
-        settle([&mut heartbeat]).expect("one is in order");
-        Report::Heartbeat(Box::new(self.claims.clone()), heartbeat)
-    }
-
-    /// Reports that it plays, and has played since it opened.
-    pub(crate) fn plays(&self, elapsed_ms: u64, position_ms: u64) -> Report {
-        self.says(elapsed_ms, position_ms, &format!(r#""event":"playing","played_ms":{elapsed_ms}"#))
-    }
-}
-
-/// A node: its clock, and one title's registers.
-#[derive(Clone)]
+/// A node: a replica, and a clock that may be off.
 pub(crate) struct Node {
-    origin: Origin,
-    version: u64,
-    clock: WallTime,
-    pub(crate) registers: BTreeMap<Slot, Register>,
+    replica: Replica<MemoryStore>,
+    wall: WallTime,
+    mono: Monotonic,
+    /// Heartbeats that were taken in and wait for the commit.
+    waiting: Vec<(Claims, Heartbeat, Accepted)>,
 }
 
 impl Node {
-    fn new(number: u64) -> Self {
-        // The clocks are two seconds apart.
-        let clock = story_time(LATE_MS + number * 2_000);
-        Self { origin: Origin::from_random(number.into()), version: 0, clock, registers: BTreeMap::new() }
+    pub(crate) fn new(number: u128, skew_ms: i64) -> Self {
+        let retain = Retain { leaving: retain_title, sweeps: |slot| slot == FENCE };
+        let (id, origin) = (ReplicaId::from_random(number), Origin::from_random(number));
+        let wall = WallTime::from_ms(story_time(LATE_MS).as_ms().saturating_add_signed(skew_ms));
+        let mono = Monotonic::default();
+        let options = Options { id, origin, retain, linger: Duration::ZERO };
+        let replica = Replica::open(options, MemoryStore::default(), Now { wall, mono });
+        Self { replica: replica.expect("memory can be read"), wall, mono, waiting: Vec::new() }
     }
 
-    /// Takes a report, and says whether it changed anything.
-    pub(crate) fn deliver(&mut self, report: &Report) -> Merged {
-        match report {
-            Report::Heartbeat(claims, heartbeat) => {
-                let accepted = self.admits(claims, heartbeat).expect("stories are told at their time");
-                let Outcome::Write { place, completion } = accepted.outcome else { return Merged::Unchanged };
-                std::iter::once(place).chain(completion).fold(Merged::Unchanged, |all, write| {
-                    let one = self.write(write.key.slot, write.stamp, &write.value);
-                    if one == Merged::Changed { one } else { all }
-                })
-            }
-            Report::Command(slot, stamp, value) => self.write(*slot, *stamp, value),
-        }
-    }
-
-    fn admits(&self, claims: &Claims, heartbeat: &Heartbeat) -> Result<Accepted, Refused> {
-        accept(heartbeat, Sender::Signed(claims), Known::default(), self.clock, &Policy::default())
-    }
-
-    fn deliver_all(&mut self, reports: &[Report]) {
+    /// A node of no story that has taken these reports.
+    pub(crate) fn that_holds(reports: &[Report]) -> Self {
+        let mut node = Self::new(9, 0);
         for report in reports {
-            self.deliver(report);
+            node.deliver(report);
+        }
+        node.commit();
+        node
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: self.wall, mono: self.mono }
+    }
+
+    /// Takes a report into this turn.
+    pub(crate) fn deliver(&mut self, report: &Report) {
+        match report {
+            Report::Heartbeat(json) => self.heartbeat(json),
+            Report::Command(write) => self.write(write),
         }
     }
 
-    fn write(&mut self, slot: Slot, stamp: Stamp, value: &Arc<[u8]>) -> Merged {
-        let stands = self.registers.get(&slot);
-        if stands.is_some_and(|register| register.stamp == stamp && register.value == *value) {
-            return Merged::Unchanged;
+    fn heartbeat(&mut self, json: &str) {
+        let mut heartbeat = Heartbeat::from_json(json.as_bytes()).expect("stories are told in heartbeats");
+        settle([&mut heartbeat]).expect("one is in order");
+        let token = heartbeat.token.as_deref().expect("the players of stories have tokens");
+        let claims = keys().verify(token, self.wall).expect("the token is the replica set's");
+        let known = Known { fence: greatest_fence(&self.stamps(), None), current: None };
+        let accepted = accept(&heartbeat, Sender::Signed(&claims), known, self.wall, &Policy::default())
+            .expect("stories are told at their time");
+        if let Outcome::Write { place, completion } = &accepted.outcome {
+            for write in std::iter::once(place).chain(completion) {
+                self.write(write);
+            }
         }
-        self.version += 1;
-        let dot = Dot { origin: self.origin, version: Timestamp::from_u64(self.version) };
-        self.merge_one(slot, &Register::seal(&title().key(slot), stamp, dot, value.clone()))
+        self.waiting.push((claims, heartbeat, accepted));
     }
 
-    /// Merges and prunes; what came and was pruned at once has changed nothing.
-    fn merge_one(&mut self, slot: Slot, register: &Register) -> Merged {
-        let before = self.registers.get(&slot).cloned();
-        let stands = self.registers.entry(slot).or_insert_with(|| register.clone());
-        stands.merge(register);
-        let stamps = self.stamps();
-        for gone in retain_title(&stamps) {
-            self.registers.remove(&gone);
+    fn write(&mut self, write: &Write) {
+        let Write { key, stamp, value } = write;
+        self.replica.write(key, *stamp, value.clone(), self.now()).expect("memory can be written");
+    }
+
+    /// Ends the turn: commits, and answers those who wait for it.
+    pub(crate) fn commit(&mut self) -> Vec<Answer> {
+        self.replica.commit(Durability::Process, self.now()).expect("memory can be written");
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.iter().map(|(claims, heartbeat, accepted)| self.answer(claims, heartbeat, accepted)).collect()
+    }
+
+    fn answer(&self, claims: &Claims, heartbeat: &Heartbeat, accepted: &Accepted) -> Answer {
+        let sent_elapsed_ms = heartbeat.sent_elapsed_ms.expect("filled in where it was left out");
+        let policy = Policy::default();
+        let registers = self.registers();
+        let answer = answer(claims, accepted.stamp, sent_elapsed_ms, &registers, None, self.wall, &policy);
+        let shown = self.shown_to(claims.session);
+        if let Some((fresh, why)) = &answer.fresh {
+            let above = shown.greatest.is_none_or(|greatest| fresh.anchor > greatest.time);
+            assert!(above, "a fresh line ({why:?}) begins above all that is shown: {fresh:?}, {shown:?}");
         }
-        if self.registers.get(&slot) == before.as_ref() { Merged::Unchanged } else { Merged::Changed }
+        answer
+    }
+
+    /// The title's committed registers.
+    pub(crate) fn registers(&self) -> Vec<(Slot, Register)> {
+        self.replica.store().title(&title()).expect("memory can be read")
+    }
+
+    /// What the registers say: all but which node's write of it is named.
+    pub(crate) fn said(&self) -> Vec<(Slot, Stamp, Arc<[u8]>)> {
+        let said = |(slot, register): (Slot, Register)| (slot, register.stamp, register.value);
+        self.registers().into_iter().map(said).collect()
     }
 
     fn stamps(&self) -> Vec<(Slot, Stamp)> {
-        self.registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect()
+        self.registers().into_iter().map(|(slot, register)| (slot, register.stamp)).collect()
     }
 
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for (slot, register) in &other.registers {
-            self.merge_one(*slot, register);
-        }
-    }
-
-    fn shown_to(&self, session: SessionId) -> Shown {
+    pub(crate) fn shown_to(&self, session: SessionId) -> Shown {
         Shown::to(session, &self.stamps(), None)
     }
 
+    pub(crate) fn completions(&self) -> usize {
+        let kinds = self.registers().into_iter().map(|(slot, _)| SlotKind::of(slot));
+        kinds.filter(|kind| *kind == Some(SlotKind::Completed)).count()
+    }
+
     pub(crate) fn resume(&self) -> Option<ResumePoint> {
-        let registers: Vec<_> =
-            self.registers.iter().map(|(slot, register)| (*slot, register.clone())).collect();
-        resume(&registers, None, &Policy::default())
+        resume(&self.registers(), None, &Policy::default())
     }
 }
 
-/// A story: what every node has heard before, and what is delivered in every order.
-pub(crate) struct Story<'a> {
-    pub(crate) before: &'a [Report],
-    pub(crate) reports: &'a [Report],
+/// Three nodes, and the links between them.
+pub(crate) struct Nodes {
+    pub(crate) all: [Node; 3],
+    linked: [[bool; 3]; 3],
 }
 
-impl Story<'_> {
-    /// Delivers the reports in many orders, thrice, to three nodes that are cut off from each other and
-    /// meet at the end; `always` looks at every node after every delivery, `finally` once all is told.
-    pub(crate) fn check(&self, always: impl Fn(&Node), finally: impl Fn(&ResumePoint)) {
-        if self.reports.len() <= ALL_ORDERS_MAX {
-            for order in orders(self.reports.len()) {
-                let deliveries: Vec<_> = order.iter().zip((0..3).cycle()).map(|(&r, n)| (n, r)).collect();
-                self.tell(&deliveries, &mut SmallRng::seed_from_u64(0), &always, &finally);
+/// Every pair of nodes.
+const PAIRS: [(usize, usize); 3] = [(0, 1), (0, 2), (1, 2)];
+
+impl Nodes {
+    /// Three nodes that do not hear each other yet.
+    pub(crate) fn new(skew_ms: [i64; 3]) -> Self {
+        let node = |number: usize| Node::new(number as u128 + 1, skew_ms[number]);
+        Self { all: [node(0), node(1), node(2)], linked: Default::default() }
+    }
+
+    /// Makes and unmakes links until exactly those of the pairs are cut whose flag is set.
+    pub(crate) fn cut(&mut self, cut: [bool; 3]) {
+        for ((one, other), cut) in PAIRS.into_iter().zip(cut) {
+            for (from, to) in [(one, other), (other, one)] {
+                if self.linked[from][to] != cut {
+                    continue;
+                }
+                self.linked[from][to] = !cut;
+                let (peer, origin) = (self.all[to].replica.id(), self.all[to].replica.origin());
+                let node = &mut self.all[from];
+                let now = node.now();
+                if cut {
+                    node.replica.handle_peer_down(peer, now);
+                } else {
+                    node.replica.handle_peer_up(peer, origin, now);
+                }
             }
-        }
-        for seed in 0..DELIVERIES {
-            let mut random = SmallRng::seed_from_u64(seed);
-            let thrice = (0..self.reports.len()).flat_map(|report| [report; 3]);
-            let mut deliveries: Vec<_> = thrice.map(|report| (random.random_range(0..3), report)).collect();
-            deliveries.shuffle(&mut random);
-            self.tell(&deliveries, &mut random, &always, &finally);
         }
     }
 
-    fn tell(
-        &self,
-        deliveries: &[(usize, usize)],
-        random: &mut SmallRng,
-        always: &impl Fn(&Node),
-        finally: &impl Fn(&ResumePoint),
-    ) {
-        let mut nodes = [Node::new(1), Node::new(2), Node::new(3)];
-        for node in &mut nodes {
-            node.deliver_all(self.before);
-            always(node);
-        }
-        for &(at, report) in deliveries {
-            nodes[at].deliver(&self.reports[report]);
-            always(&nodes[at]);
-            if random.random_ratio(1, 8) {
-                let (to, from) = (random.random_range(0..3), random.random_range(0..3));
-                let other = nodes[from].clone();
-                nodes[to].merge(&other);
-                always(&nodes[to]);
-            }
-        }
-        for (to, from) in [(0, 1), (0, 2), (1, 0), (2, 0)] {
-            let other = nodes[from].clone();
-            nodes[to].merge(&other);
-            always(&nodes[to]);
-        }
-        for node in &mut nodes {
-            finally(&node.resume().expect("every story leaves a place"));
-            for report in self.reports {
-                assert_eq!(node.deliver(report), Merged::Unchanged, "a retry raises no event");
-            }
-        }
-        assert_eq!(nodes[0].registers, nodes[1].registers);
-        assert_eq!(nodes[0].registers, nodes[2].registers);
+    pub(crate) fn heal(&mut self) {
+        self.cut([false; 3]);
     }
-}
 
-/// All orders of the numbers below `count`.
-fn orders(count: usize) -> Vec<Vec<usize>> {
-    let Some(last) = count.checked_sub(1) else { return vec![Vec::new()] };
-    let mut all = Vec::new();
-    for order in orders(last) {
-        for place in 0..=last {
-            let mut order = order.clone();
-            order.insert(place, last);
-            all.push(order);
+    /// Ends a node's turn: commits, answers, and says what there is to say; `always` looks at every node
+    /// whose state that may have changed.
+    pub(crate) fn turn(&mut self, at: usize, always: &impl Fn(&Node)) {
+        self.all[at].commit();
+        always(&self.all[at]);
+        let mut speaks = vec![at];
+        while let Some(from) = speaks.pop() {
+            let now = self.all[from].now();
+            while let Some(transmit) = self.all[from].replica.poll_transmit(now).expect("memory can be read")
+            {
+                let is_to = |node: &Node| node.replica.id() == transmit.to;
+                let to = self.all.iter().position(is_to).expect("all peers are among the three");
+                if !self.linked[from][to] {
+                    continue;
+                }
+                let (sender, node) = (self.all[from].replica.id(), &mut self.all[to]);
+                let now = node.now();
+                node.replica.handle_message(sender, transmit.message, now).expect("all are correct");
+                node.commit();
+                always(node);
+                speaks.push(to);
+            }
         }
     }
-    all
+
+    /// Lets time pass until all hold the same; all must hear each other.
+    pub(crate) fn settle(&mut self, always: &impl Fn(&Node)) {
+        for _ in 0..STATUSES_MAX {
+            for at in 0..self.all.len() {
+                self.turn(at, always);
+            }
+            let vectors = self.all.each_ref().map(|node| node.replica.vector());
+            if vectors[0] == vectors[1] && vectors[0] == vectors[2] {
+                return;
+            }
+            for node in &mut self.all {
+                node.mono = node.mono.plus(STATUS_INTERVAL);
+                node.replica.handle_timeout(node.now());
+            }
+        }
+        panic!("three nodes that hear each other are not equal after {STATUSES_MAX} statuses");
+    }
 }
