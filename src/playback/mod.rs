@@ -12,6 +12,7 @@
 mod accept;
 mod answer;
 mod command;
+mod derive;
 mod event;
 mod explain;
 mod heartbeat;
@@ -34,6 +35,7 @@ pub use accept::{
 };
 pub use answer::{Answer, answer};
 pub use command::{Bookmark, Vantage};
+pub use derive::{Began, Clock, CountsWrongly, Derived};
 pub use event::{Event, Promise};
 pub use explain::{Considered, Explanation, Verdict, explain};
 pub use heartbeat::{Heartbeat, HeartbeatError, RATE_MAX, SPAN_MS_MAX};

@@ -1,6 +1,6 @@
 //! The worked examples of `docs/SEMANTICS.md`, in every order of delivery, thrice, across a partition.
 
-use playmark::playback::{Claims, InRow, Policy, ResumePoint, Shown, TimeQuality, resume};
+use playmark::playback::{Began, Clock, InRow, Policy, ResumePoint, Shown, TimeQuality, resume};
 
 use crate::{
     nodes::Node,
@@ -220,10 +220,18 @@ fn what_was_watched_offline_later_wins_when_it_is_uploaded() {
     let told = |world: &World| {
         // Story time 0 is seven o'clock.
         let on_tv = world.opens("tv", 0, &[]).plays(seconds(400), seconds(400));
-        // The anchor of a session that opened offline at eight, as a node derives it at noon.
-        let at_eight = world.opens("phone", HOUR, &[]);
-        let claims = Claims { quality: TimeQuality::Mono, ..at_eight.claims };
-        let phone = Player::with(claims, story_time(5 * HOUR));
+        // Opened offline at eight, and dated at noon by a clock that counts sleep.
+        let phone = world.comes_back(
+            "phone",
+            5 * HOUR,
+            &Began {
+                clock: Clock::Boot,
+                latest_elapsed_ms: HOUR,
+                sent_elapsed_ms: Some(4 * HOUR),
+                last_server_time: Some(story_time(0)),
+                ..Began::default()
+            },
+        );
         let offline = (1..=60).map(|n| phone.plays(seconds(60 * n), seconds(60 * n)));
         story([on_tv].into_iter().chain(offline).collect())
     };

@@ -6,12 +6,14 @@
 //! * [`stories`]: the ways in which an example is told
 //! * [`players`]: who acts in the examples, and what they send
 //! * [`nodes`]: the three nodes in memory on which they are acted
+//! * [`offline`]: whatever a device's clocks say, its session is dated within what is possible
 //! * [`worlds`]: what the laws draw their values from
 
 mod codecs;
 mod examples;
 mod joins;
 mod nodes;
+mod offline;
 mod players;
 mod stories;
 mod worlds;

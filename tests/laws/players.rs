@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, sync::Arc};
 
 use playmark::{
     crdt::{Origin, WallTime},
-    playback::{Claims, Policy, Rights, SessionId, TokenKeys, Vantage, Write},
+    playback::{Began, Claims, Policy, Rights, SessionId, TokenKeys, Vantage, Write},
 };
 use proptest::{array::uniform3, collection::vec, prelude::*};
 
@@ -69,6 +69,14 @@ impl World {
     /// Opens a session `ms` into the story, at some node that holds the reports `shown`.
     pub(crate) fn opens(&self, name: &str, ms: u64, shown: &[Report]) -> Player {
         Player::opens(name, self.next_door(ms), shown)
+    }
+
+    /// Brings a session to some node, `ms` into the story, that had begun without one.
+    pub(crate) fn comes_back(&self, name: &str, ms: u64, began: &Began) -> Player {
+        let (session, wall) = (SessionId::parse(name).expect("a text"), self.next_door(ms));
+        let derived = began.derive(wall).expect("the story's clocks go on");
+        let policy = Policy::default();
+        Player::with(Claims::derived(title(), session, None, Rights::ALL, derived, wall, &policy), wall)
     }
 
     /// Gives a command `ms` into the story, to some node that holds the reports `shown`.
