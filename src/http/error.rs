@@ -87,6 +87,8 @@ pub enum Problem {
         anchor_ms: u64,
         /// Whether the node could not wait for what was asked for.
         stale: bool,
+        /// Why not, where that was asked for.
+        explanation: Option<Value>,
     },
     /// A write without an acknowledgement.
     #[error(transparent)]
@@ -187,11 +189,14 @@ impl Problem {
                 put("token", json!(token));
                 put("anchor_ms", json!(anchor_ms));
             }
-            Self::NoResumePoint { token, anchor_ms, stale } => {
+            Self::NoResumePoint { token, anchor_ms, stale, explanation } => {
                 put("token", json!(token));
                 put("anchor_ms", json!(anchor_ms));
                 if *stale {
                     put("stale", json!(true));
+                }
+                if let Some(explanation) = explanation {
+                    put("explanation", explanation.clone());
                 }
             }
             Self::NoSuchPath

@@ -10,20 +10,31 @@
 //! limits that are defaults of a library.
 
 mod admin;
+mod batch;
 mod body;
 mod door;
 mod error;
+mod explain;
+mod export;
 mod heartbeats;
+mod history;
+mod lists;
 mod resume_points;
+mod row;
 mod server;
 mod sessions;
 mod titles;
 mod view;
+mod wait;
 
 pub use admin::{InboxView, OriginStatus, PeerStatusView, StatusView};
+pub use batch::BATCH_CONTENTS_MAX;
 pub use body::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX};
 pub use error::{PROBLEMS, Problem};
+pub use export::EXPORT_PIECE_BYTES;
+pub use lists::LISTED_MAX;
 pub use server::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, HEADERS_MAX, LEAVE_WITHIN, serve};
+pub use wait::{WAIT_MAX, WAITS_MAX};
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -35,14 +46,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
     node::Handle,
     playback::{Claims, Policy, TokenKeys},
 };
 
-/// How long a request may take in all: its body, its turn, and a wait for a peer.
+/// How long a request may take in all: its body, its turn, and a wait for a peer. Whoever asks to wait for
+/// news (`Prefer: wait=N`) may take so much longer.
 pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
 
 /// Where players are served.
@@ -70,12 +82,14 @@ struct Inner {
     node: Handle,
     keys: TokenKeys,
     policy: Policy,
+    waits: Arc<Semaphore>,
 }
 
 impl App {
     /// Makes what answers for a node.
     pub fn new(node: Handle, keys: TokenKeys, policy: Policy) -> Self {
-        Self { inner: Arc::new(Inner { node, keys, policy }) }
+        let waits = Arc::new(Semaphore::new(WAITS_MAX));
+        Self { inner: Arc::new(Inner { node, keys, policy, waits }) }
     }
 
     /// Every route, with its fallbacks and the bound on a request's time.
@@ -84,6 +98,10 @@ impl App {
             .route("/v1/sessions", post(sessions::open))
             .route("/v1/heartbeats", post(heartbeats::take))
             .route("/v1/profiles/{profile}/resume-points/{*content}", get(resume_points::read))
+            .route("/v1/profiles/{profile}/resume-points:batchGet", post(batch::read))
+            .route("/v1/profiles/{profile}/continue-watching", get(row::read))
+            .route("/v1/profiles/{profile}/history", get(history::read))
+            .route("/v1/profiles/{profile}/export", get(export::read))
             .route("/v1/admin/status", get(admin::status))
             .route("/healthz", get(admin::healthz))
             .route("/readyz", get(admin::readyz))
@@ -105,6 +123,10 @@ impl App {
         &self.inner.keys
     }
 
+    fn waits(&self) -> &Arc<Semaphore> {
+        &self.inner.waits
+    }
+
     fn sign(&self, claims: &Claims) -> String {
         self.inner.keys.sign(claims, self.node().now().wall)
     }
@@ -124,7 +146,8 @@ impl App {
 }
 
 async fn bound(request: Request, next: Next) -> Response {
-    let response = timeout(REQUEST_WITHIN, next.run(request)).await;
+    let within = REQUEST_WITHIN + wait::asked(request.headers()).unwrap_or_default();
+    let response = timeout(within, next.run(request)).await;
     let mut response = response.unwrap_or_else(|_| Problem::TookTooLong.into_response());
     let uncached = HeaderValue::from_static("no-store");
     response.headers_mut().entry("cache-control").or_insert(uncached);

@@ -13,9 +13,15 @@ use serde::Deserialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    crdt::Dot,
-    http::{App, Problem, sessions, view::ResumeView},
-    playback::resume,
+    crdt::{Dot, TitleId},
+    http::{
+        App, Problem,
+        explain::{self, ExplanationView},
+        sessions,
+        view::ResumeView,
+        wait::{self, Wait},
+    },
+    playback::{explain, resume},
 };
 
 /// Kept by whoever asked, and asked for again each time: the hash makes that cheap.
@@ -25,6 +31,7 @@ const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
 pub(super) struct Asked {
     /// A write that the answer must know of.
     after: Option<String>,
+    explain: Option<String>,
 }
 
 pub(super) async fn read(
@@ -35,30 +42,72 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let Path((profile, content)) =
         path.map_err(|why| Problem::Invalid { field: "path", fix: why.body_text() })?;
-    let Query(Asked { after }) =
+    let Query(Asked { after, explain }) =
         query.map_err(|why| Problem::Invalid { field: "query", fix: why.body_text() })?;
     let title = sessions::parse_title(&profile, &content)?;
+    let explained = if explain::is_asked(explain.as_deref())? { Explained::Fully } else { Explained::Not };
     let stale = match after {
         Some(text) => !app.node().covers(parse_dot(&text)?).await,
         None => false,
     };
 
-    let registers = app.node().title(&title)?;
-    let claims = sessions::claims(&app, title, None, &registers);
+    let mut wait = headers.contains_key(header::IF_NONE_MATCH).then(|| Wait::begin(&app, &headers)).flatten();
+    loop {
+        match answer(&app, &title, &headers, stale, explained)? {
+            Answer::Place(response) => return Ok(response),
+            Answer::Same(mut unchanged) => {
+                let Some(wait) = &mut wait else { return Ok(unchanged) };
+                if !wait.for_news().await {
+                    unchanged.headers_mut().insert(wait::APPLIED, header_of(&wait.applied()));
+                    return Ok(unchanged);
+                }
+            }
+        }
+    }
+}
+
+/// Whether an answer comes with its reasons.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Explained {
+    Not,
+    Fully,
+}
+
+/// What a look at a title comes to.
+enum Answer {
+    /// Another place than the one that the request knows.
+    Place(Response),
+    /// The place that the request knows.
+    Same(Response),
+}
+
+fn answer(
+    app: &App,
+    title: &TitleId,
+    headers: &HeaderMap,
+    stale: bool,
+    explained: Explained,
+) -> Result<Answer, Problem> {
+    let registers = app.node().title(title)?;
+    let explanation = (explained == Explained::Fully)
+        .then(|| ExplanationView::new(&explain(&registers, None, app.policy()), app.policy()));
+    let claims = sessions::claims(app, title.clone(), None, &registers);
     let (token, anchor_ms) = (app.sign(&claims), claims.anchor.as_ms());
     let Some(point) = resume(&registers, None, app.policy()) else {
-        return Err(Problem::NoResumePoint { token, anchor_ms, stale });
+        let explanation = explanation.map(ExplanationView::into_value);
+        return Err(Problem::NoResumePoint { token, anchor_ms, stale, explanation });
     };
-    let mut view = ResumeView::new(&claims.title, &point);
-    view.stale = stale;
+    let mut view = ResumeView::new(title, &point);
+    (view.stale, view.explanation) = (stale, explanation);
     let etag = etag(&view);
-    if is_known(&headers, &etag) {
+    if is_known(headers, &etag) {
         let headers =
             [(header::ETAG, etag), (header::CACHE_CONTROL, REVALIDATED), (TOKEN, header_of(&token))];
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+        return Ok(Answer::Same((StatusCode::NOT_MODIFIED, headers).into_response()));
     }
     (view.token, view.anchor_ms) = (Some(token), Some(anchor_ms));
-    Ok(([(header::ETAG, etag), (header::CACHE_CONTROL, REVALIDATED)], Json(view)).into_response())
+    let headers = [(header::ETAG, etag), (header::CACHE_CONTROL, REVALIDATED)];
+    Ok(Answer::Place((headers, Json(view)).into_response()))
 }
 
 const TOKEN: header::HeaderName = header::HeaderName::from_static("token");

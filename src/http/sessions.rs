@@ -77,11 +77,19 @@ pub(super) fn parse_title(profile: &str, content: &str) -> Result<TitleId, Probl
     Ok(TitleId { profile, content })
 }
 
-fn text<'a>(asked: &'a Value, field: &'static str) -> Result<Option<&'a str>, Problem> {
+pub(super) fn text<'a>(asked: &'a Value, field: &'static str) -> Result<Option<&'a str>, Problem> {
     match asked.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Problem::Invalid { field, fix: "must be a text".into() }),
+    }
+}
+
+pub(super) fn flag(asked: &Value, field: &'static str) -> Result<bool, Problem> {
+    match asked.get(field) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => Err(Problem::Invalid { field, fix: "must be true or false".into() }),
     }
 }
 

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::{
     crdt::{Stamp, TitleId},
-    playback::{Alternative, Place, ResumePoint},
+    http::explain::ExplanationView,
+    playback::{Alternative, Place, ResumePoint, Series},
 };
 
 /// When a viewer did something.
@@ -23,6 +24,8 @@ pub(super) struct PlaceView {
     position_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    series: Option<String>,
     event: &'static str,
     stamp: StampView,
     time_quality: &'static str,
@@ -49,6 +52,8 @@ pub(super) struct ResumeView {
     dot: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) stale: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) explanation: Option<ExplanationView>,
     /// Not a part of what is hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<String>,
@@ -69,10 +74,18 @@ impl From<&Place> for PlaceView {
             device: sample.device.as_ref().map(|device| device.as_str().to_owned()),
             position_ms: sample.position_ms,
             duration_ms: sample.duration_ms,
+            series: sample.series.as_ref().map(|series| series.as_str().to_owned()),
             event: sample.event.as_str(),
             stamp: (*stamp).into(),
             time_quality: sample.quality.as_str(),
         }
+    }
+}
+
+impl PlaceView {
+    /// Says to which series the title belongs, whichever of its places has said so.
+    pub(super) fn of_series(self, series: Option<&Series>) -> Self {
+        Self { series: series.map(|series| series.as_str().to_owned()), ..self }
     }
 }
 
@@ -87,13 +100,14 @@ impl ResumeView {
         Self {
             profile: title.profile.as_str().to_owned(),
             content: title.content.as_str().to_owned(),
-            place: (&point.place).into(),
+            place: PlaceView::from(&point.place).of_series(point.series()),
             resume_position_ms: point.resume_position_ms(),
             completed: point.completed,
             watched: point.watched,
             alternatives: point.alternatives.iter().map(Into::into).collect(),
             dot: point.place.dot.to_string(),
             stale: false,
+            explanation: None,
             token: None,
             anchor_ms: None,
         }

@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use crate::{
-    crdt::{Dot, Key, Origin, Register, ReplicaId, Slot, TitleId, VALUE_BYTES_MAX, VersionVector},
+    crdt::{
+        ContentId, Dot, Key, Origin, ProfileId, Register, ReplicaId, Slot, TitleId, VALUE_BYTES_MAX,
+        VersionVector,
+    },
     node::{
         Assurance, Clock, Counters, PeerView, Snapshot, Written,
         inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Order},
@@ -144,12 +147,30 @@ impl Handle {
         Ok(self.shared.reader.title(title)?)
     }
 
+    /// The first titles of a profile in the order of contents, from the one that follows `after`.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    pub fn titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<TitleId>, ReadError> {
+        Ok(self.shared.reader.titles(profile, after, limit)?)
+    }
+
     /// One register, from the committed state.
     ///
     /// # Errors
     /// The store may not be readable.
     pub fn register(&self, key: &Key) -> Result<Option<Register>, ReadError> {
         Ok(self.shared.reader.register(key)?)
+    }
+
+    /// The vector of the committed state, told after every commit that moves it.
+    pub fn commits(&self) -> watch::Receiver<VersionVector> {
+        self.shared.vector.clone()
     }
 
     /// Waits until the committed state covers a write, and says whether it does.

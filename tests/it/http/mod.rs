@@ -3,10 +3,15 @@
 mod answers;
 mod batches;
 mod bodies;
+mod exports;
 mod health;
+mod lists;
+mod many;
 mod members;
+mod reasons;
 mod renewals;
 mod server;
 mod titles;
 mod tokens;
+mod waits;
 mod wire;

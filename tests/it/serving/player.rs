@@ -67,6 +67,19 @@ impl Player {
         within(request.header(header::IF_NONE_MATCH, tags).send()).await.expect("the node answers")
     }
 
+    /// Asks for a path where another answer than the tagged one is news, for which the node may wait.
+    pub(crate) async fn news(&self, path: &str, tag: &str, prefer: &str) -> Response {
+        let request = self.client.get(self.url(path)).header(header::IF_NONE_MATCH, tag);
+        within(request.header("prefer", prefer).send()).await.expect("the node answers")
+    }
+
+    /// Asks for a path under Ada's profile, and reads the answer.
+    pub(crate) async fn of_ada(&self, path: &str) -> Value {
+        let answer = self.get(&format!("/v1/profiles/ada/{path}")).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.json().await.expect("it is JSON")
+    }
+
     pub(crate) async fn point(&self, content: &str) -> Value {
         self.place(content).await.json().await.expect("it is JSON")
     }
