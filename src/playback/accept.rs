@@ -36,6 +36,12 @@ pub enum Sender<'a> {
     },
 }
 
+impl Sender<'_> {
+    fn forgets(self) -> Option<Nothing> {
+        matches!(self, Self::Signed(claims) if claims.incognito).then_some(Nothing::Incognito)
+    }
+}
+
 /// What the node knows and the heartbeat does not.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
@@ -93,6 +99,8 @@ pub enum Nothing {
     NoPlace,
     /// Nothing has moved, and no time is known at which it had not.
     NoMovement,
+    /// The viewer wants nothing of the session to be kept.
+    Incognito,
 }
 
 impl Heartbeat {
@@ -126,7 +134,9 @@ pub fn accept(
     let counter = heartbeat.seq.unwrap_or_default();
     let stamp = Stamp { time: moment.time, counter, writer: *session.as_bytes() };
     let current = known.current.map(|(_, sample)| sample);
-    let outcome = nothing_to_write(heartbeat, &moment, current)
+    let outcome = sender
+        .forgets()
+        .or_else(|| nothing_to_write(heartbeat, &moment, current))
         .map_or_else(|| registers(heartbeat, title, stamp, moment, current, policy), Outcome::Acknowledge);
     let promise = heartbeat.event.promise();
     Ok(Accepted { title: title.clone(), session, stamp, outcome, promise })
@@ -350,6 +360,20 @@ mod tests {
         check(r#""event":"playing","played_ms":3000"#, 2);
         check(r#""event":"playing","deliberate":true"#, 2);
         check(r#""event":"restarted""#, 2);
+    }
+
+    #[test]
+    fn an_incognito_session_writes_nothing_whatever_it_does_and_is_refused_as_any_other() {
+        let claims = Claims { incognito: true, ..claims() };
+        for event in ["playing", "seeked", "restarted", "ended", "stopped"] {
+            let heartbeat = report(&format!(
+                r#""seq":1,"elapsed_ms":5000,"position_ms":960,"duration_ms":1000,"played_ms":5000,"event":"{event}""#
+            ));
+            let accepted = at(NOW.plus_ms(5_000), &heartbeat, &claims).expect("let in");
+            assert_eq!(written(&accepted), Err(Nothing::Incognito), "{event}");
+        }
+        let wild = at(NOW, &playing(WILD_MS + 1), &claims);
+        assert!(matches!(wild, Err(Refused::ClockRunsWild { .. })), "{wild:?}");
     }
 
     #[test]

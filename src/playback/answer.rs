@@ -33,7 +33,9 @@ pub fn answer(
     let stamps: Vec<_> = registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
     let shown = Shown::to(claims.session, &stamps, profile_fence);
     let point = resume(registers, profile_fence, policy);
-    let lost_by = point.as_ref().and_then(|point| point.lost_by(claims.session, stamp));
+    // What leaves nothing does not compete.
+    let rival = point.as_ref().filter(|_| !claims.incognito);
+    let lost_by = rival.and_then(|point| point.lost_by(claims.session, stamp));
     let renewal = claims.needs_renewal(sent_elapsed_ms, &shown, lost_by, now);
     let fresh = renewal.and_then(|why| Some((claims.renewed(sent_elapsed_ms, &shown, now)?, why)));
     let tell = claims.rights.read && (lost_by.is_some() || fresh.is_some());
@@ -93,6 +95,15 @@ mod tests {
         let (fresh, why) = answer.fresh.expect("renewed");
         assert_eq!((fresh.anchor, why), (ahead.plus_ms(1), Renewal::LostToTheFuture));
         assert!(answer.lost && answer.resume.is_some());
+    }
+
+    #[test]
+    fn an_incognito_player_has_lost_to_nobody() {
+        let claims = Claims { incognito: true, ..opened_at(NOW, &Shown::default()) };
+        let registers = [stands(SessionId::from_bytes([9; 16]), NOW.plus_ms(3_600_000))];
+        let stamp = Stamp { time: NOW, counter: 1, writer: *claims.session.as_bytes() };
+        let answer = answer(&claims, stamp, 0, &registers, None, NOW, &Policy::default());
+        assert_eq!(answer, Answer { lost: false, resume: None, fresh: None });
     }
 
     #[test]

@@ -143,7 +143,22 @@ impl Claims {
         let expires = now.max(anchor).plus_ms(whole_ms(policy.token_lifetime));
         let (opened, base) = (anchor, anchor);
         let (series, seen) = (None, None);
-        Self { title, session, device, opened, anchor, base, quality, rights, expires, seen, series }
+        // A player that wants nothing kept has nothing to upload.
+        let incognito = false;
+        Self {
+            title,
+            session,
+            device,
+            opened,
+            anchor,
+            base,
+            quality,
+            rights,
+            expires,
+            seen,
+            series,
+            incognito,
+        }
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Claims {
     pub seen: Option<Stamp>,
     /// To which series the title belongs, unless a heartbeat says otherwise.
     pub series: Option<Series>,
+    /// Whether the viewer wants nothing of the session to be kept: it is acknowledged, and nothing more.
+    pub incognito: bool,
 }
 
 /// What a node's committed state shows to one session of a title.
@@ -127,6 +129,7 @@ impl Claims {
             expires: anchor.plus_ms(whole_ms(policy.token_lifetime)),
             seen: rights.told(shown.others),
             series: None,
+            incognito: false,
         }
     }
 

@@ -19,7 +19,10 @@ use sha2::Sha256;
 
 use crate::{
     crdt::{ContentId, ProfileId, Stamp, TitleId, WallTime, decode, encode_named},
-    playback::{Claims, Device, Rights, Series, SessionId, TimeQuality, sample::short_stamp},
+    playback::{
+        Claims, Device, Rights, Series, SessionId, TimeQuality,
+        sample::{is_false, short_stamp},
+    },
 };
 
 /// Says what the text is, and which form of it.
@@ -137,6 +140,8 @@ struct Wire {
     seen: Option<Stamp>,
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     series: Option<Series>,
+    #[serde(rename = "g", default, skip_serializing_if = "is_false")]
+    incognito: bool,
 }
 
 impl From<&Claims> for Wire {
@@ -155,6 +160,7 @@ impl From<&Claims> for Wire {
             expires: claims.expires,
             seen: claims.seen,
             series: claims.series.clone(),
+            incognito: claims.incognito,
         }
     }
 }
@@ -173,6 +179,7 @@ impl From<Wire> for Claims {
             expires: wire.expires,
             seen: wire.seen,
             series: wire.series,
+            incognito: wire.incognito,
         }
     }
 }
@@ -228,7 +235,8 @@ mod tests {
         let seen = Some(Stamp { time: NOW, counter: 3, writer: [9; 16] });
         let device = Some(Device::parse("Küche").expect("a name"));
         let series = Some(Series::parse("shows/dark").expect("a key"));
-        let claims = Claims { seen, device, series, rights: Rights { read: false, write: true }, ..claims() };
+        let rights = Rights { read: false, write: true };
+        let claims = Claims { seen, device, series, rights, incognito: true, ..claims() };
         let text = keys().sign(&claims, NOW);
         assert_eq!(keys().verify(&text, NOW), Ok(claims));
     }
@@ -252,6 +260,7 @@ mod tests {
             expires: most,
             seen: Some(Stamp { time: most, counter: u32::MAX, writer: [255; 16] }),
             series: Some(Series::parse(&"s".repeat(128)).expect("128 bytes")),
+            incognito: true,
             ..claims()
         };
         let text = keys().sign(&claims, NOW);

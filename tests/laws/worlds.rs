@@ -131,11 +131,17 @@ pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
 pub(crate) fn any_claims() -> impl Strategy<Value = Claims> {
     let title = ("\\PC{1,20}", "\\PC{1,20}");
     let times = (any_wall(), any_wall(), any_wall(), any_wall());
-    let rest = (any_quality(), any::<bool>(), any::<bool>(), option::of(any_stamp()));
+    let rest = (any_quality(), any::<[bool; 3]>(), option::of(any_stamp()));
     let names = (option::of(any_device()), option::of(any_series()));
     (title, any::<[u8; 16]>(), names, times, rest).prop_filter_map(
         "not a title",
-        |((profile, content), session, (device, series), times, (quality, read, write, seen))| {
+        |(
+            (profile, content),
+            session,
+            (device, series),
+            times,
+            (quality, [read, write, incognito], seen),
+        )| {
             let (opened, anchor, base, expires) = times;
             Some(Claims {
                 title: TitleId::parse(&profile, &content).ok()?,
@@ -149,6 +155,7 @@ pub(crate) fn any_claims() -> impl Strategy<Value = Claims> {
                 expires,
                 seen,
                 series,
+                incognito,
             })
         },
     )
