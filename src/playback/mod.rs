@@ -43,7 +43,7 @@ pub use history::Seen;
 pub use list::{Cursor, Listed, NotACursor, PAGE_DEFAULT, PAGE_MAX, Page, page};
 pub use policy::{ENGAGED, End, MAX_OFFLINE_AGE, Policy, PolicyError};
 pub use request::{OutOfOrder, settle};
-pub use resume::{Alternative, Place, ResumePoint, is_watched, resume};
+pub use resume::{Alternative, Place, ResumePoint, is_watched, plays, resume};
 pub use retain::{greatest_fence, retain, retain_title};
 pub use row::{Grouping, InRow, Started, row};
 pub use sample::{DEVICE_CHARS_MAX, Device, Sample, TimeQuality, Watched};

@@ -44,6 +44,8 @@ pub struct ResumePoint {
     pub completed: bool,
     /// Whether the title is watched: by hand, or by having reached the end (R10).
     pub watched: bool,
+    /// How many sessions have reached the end: those that are kept, and a retry is no other.
+    pub plays: usize,
     /// Whether the title was taken out of the row and not played since.
     pub dismissed: bool,
     /// Whether the title was marked as watched by hand and not played since.
@@ -105,6 +107,7 @@ pub(super) fn judge(
     Some(ResumePoint {
         completed: policy.is_past_end(&winner.sample),
         watched: standing.is_watched(),
+        plays: standing.completions().count(),
         dismissed: standing.stamp(DISMISSED) >= Some(winner.stamp),
         marked_watched: standing.marked_watched() >= Some(winner.stamp),
         alternatives: places.into_iter().map(alternative).collect(),
@@ -119,6 +122,11 @@ pub(super) fn judge(
 /// that was open at that moment, its rolling credits included.
 pub fn is_watched(registers: &[(Slot, Register)], profile_fence: Option<Stamp>) -> bool {
     Standing::of(registers, profile_fence).is_watched()
+}
+
+/// Says how often a title was played: how many sessions have reached the end (R10).
+pub fn plays(registers: &[(Slot, Register)], profile_fence: Option<Stamp>) -> usize {
+    Standing::of(registers, profile_fence).completions().count()
 }
 
 fn are_concurrent(one: &Place, other: &Place) -> bool {
@@ -177,10 +185,13 @@ impl<'a> Standing<'a> {
         Contest { places, unreadable }
     }
 
+    fn completions(&self) -> impl Iterator<Item = &'a Register> {
+        let is_one = |slot: &Slot| SlotKind::of(*slot) == Some(SlotKind::Completed);
+        self.registers.iter().filter(move |(slot, _)| is_one(slot)).map(|(_, register)| register)
+    }
+
     pub(super) fn is_watched(&self) -> bool {
-        let completions =
-            self.registers.iter().filter(|(slot, _)| SlotKind::of(*slot) == Some(SlotKind::Completed));
-        let completed = completions.map(|(_, register)| register.stamp).max();
+        let completed = self.completions().map(|register| register.stamp).max();
         let by_hand = self.find(WATCHED).filter(|register| Some(register.stamp) > completed);
         let said = by_hand.and_then(|register| Watched::decode(&register.value).ok());
         said.map_or(completed.is_some(), |Watched(said)| said)
@@ -378,6 +389,21 @@ mod tests {
         check(&[completion(7), said(6, false)], true);
         check(&[said(6, true)], true);
         check(&[completion(5), said(4, false)], true);
+    }
+
+    #[test]
+    fn every_session_that_reached_the_end_is_one_play_and_a_word_by_hand_is_none() {
+        let completion = |n, ms| register(slot::completed(id(n)), at(ms, id(n)), Arc::default());
+        let registers = [
+            told(slot::session, 1, 100, &engaged(1)),
+            completion(1, 50),
+            completion(2, 60),
+            register(WATCHED, at(200, id(9)), Watched(false).encode()),
+        ];
+        let point = read(&registers).expect("a place");
+        assert_eq!((point.plays, point.watched), (2, false));
+        assert_eq!(plays(&registers, None), 2);
+        assert_eq!(plays(&registers, Some(at(50, id(1)))), 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! * [`joins`]: merging is a join, and pruning does not disturb it
 //! * [`codecs`]: what is written can be read, and no input makes a decoder panic
 //! * [`examples`]: the worked examples of `docs/SEMANTICS.md`, in every order of delivery
+//! * [`commands`]: those in which the viewer orders something by hand
 //! * [`stories`]: the ways in which an example is told
 //! * [`players`]: who acts in the examples, and what they send
 //! * [`nodes`]: the three nodes in memory on which they are acted
@@ -10,6 +11,7 @@
 //! * [`worlds`]: what the laws draw their values from
 
 mod codecs;
+mod commands;
 mod examples;
 mod joins;
 mod nodes;

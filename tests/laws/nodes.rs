@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use playmark::{
     crdt::{Origin, Register, ReplicaId, Slot, Stamp, WallTime},
     playback::{
-        Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, ResumePoint, Sender, SessionId, Shown,
-        SlotKind, Write, accept, answer, greatest_fence, resume, retain_title, settle, slot::FENCE,
+        Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, Refused, ResumePoint, Sender, SessionId,
+        Shown, SlotKind, Write, accept, answer, greatest_fence, resume, retain_title, settle, slot::FENCE,
     },
     replica::{Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore, Read},
@@ -70,8 +70,12 @@ impl Node {
         let token = heartbeat.token.as_deref().expect("the players of stories have tokens");
         let claims = keys().verify(token, self.wall).expect("the token is the replica set's");
         let known = Known { fence: greatest_fence(&self.stamps(), None), current: None };
-        let accepted = accept(&heartbeat, Sender::Signed(&claims), known, self.wall, &Policy::default())
-            .expect("stories are told at their time");
+        let accepted = accept(&heartbeat, Sender::Signed(&claims), known, self.wall, &Policy::default());
+        // What was erased here before it came: its player would open a new session.
+        if accepted == Err(Refused::Erased) {
+            return;
+        }
+        let accepted = accepted.expect("stories are told at their time");
         if let Outcome::Write { place, completion } = &accepted.outcome {
             for write in std::iter::once(place).chain(completion) {
                 self.write(write);
