@@ -52,6 +52,12 @@ pub(super) async fn object(headers: &HeaderMap, body: Body) -> Result<Value, Pro
     if value.is_object() { Ok(value) } else { Err(Problem::NotJson("the body must be a JSON object".into())) }
 }
 
+/// Reads the body of a request that needs none: nothing, or an object whose members are passed over.
+pub(super) async fn nothing(headers: &HeaderMap, body: Body) -> Result<(), Problem> {
+    let bytes = read(body).await?;
+    if bytes.is_empty() { Ok(()) } else { object(headers, Body::from(bytes)).await.map(drop) }
+}
+
 /// Reads heartbeats: an object, a list, or one object a line.
 pub(super) async fn heartbeats(headers: &HeaderMap, body: Body) -> Result<Heartbeats, Problem> {
     let wanted = "application/json, application/x-ndjson or text/plain";

@@ -89,7 +89,20 @@ pub enum Problem {
         stale: bool,
         /// Why not, where that was asked for.
         explanation: Option<Value>,
+        /// Whether the title is watched, by hand or to an end whose place has gone.
+        watched: bool,
+        /// How many of its sessions have reached the end.
+        plays: usize,
     },
+    /// What stands is not what the request's conditions say.
+    #[error("what stands here is not what the request's conditions say; read it, and decide again")]
+    NotAsSaid {
+        /// The tag of what stands, if anything does.
+        etag: Option<HeaderValue>,
+    },
+    /// A dot of which this node has not heard.
+    #[error("this node has not heard of such a write; ask again later, or the node that took it")]
+    UnknownDot,
     /// A write without an acknowledgement.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -143,6 +156,10 @@ impl Problem {
             }
             Self::Refused { why, .. } => refused(*why),
             Self::NoResumePoint { .. } => kind("no-resume-point", S::NOT_FOUND, "No resume point"),
+            Self::NotAsSaid { .. } => {
+                kind("precondition-failed", S::PRECONDITION_FAILED, "Not what was expected")
+            }
+            Self::UnknownDot => kind("unknown-dot", S::NOT_FOUND, "Unknown write"),
             Self::Write(WriteError::Full) => kind("full", S::SERVICE_UNAVAILABLE, "Too much to do"),
             Self::Write(WriteError::Leaving) | Self::NotReady => {
                 kind("not-ready", S::SERVICE_UNAVAILABLE, "Not ready")
@@ -189,9 +206,11 @@ impl Problem {
                 put("token", json!(token));
                 put("anchor_ms", json!(anchor_ms));
             }
-            Self::NoResumePoint { token, anchor_ms, stale, explanation } => {
+            Self::NoResumePoint { token, anchor_ms, stale, watched, plays, explanation } => {
                 put("token", json!(token));
                 put("anchor_ms", json!(anchor_ms));
+                put("watched", json!(watched));
+                put("plays", json!(plays));
                 if *stale {
                     put("stale", json!(true));
                 }
@@ -199,8 +218,13 @@ impl Problem {
                     put("explanation", explanation.clone());
                 }
             }
+            Self::NotAsSaid { etag: Some(etag) } => {
+                put("etag", json!(etag.to_str().unwrap_or_default()));
+            }
             Self::NoSuchPath
             | Self::NoSuchMethod
+            | Self::NotAsSaid { etag: None }
+            | Self::UnknownDot
             | Self::MediaType { .. }
             | Self::BodyTooLarge
             | Self::BodyTooSlow
@@ -247,6 +271,9 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(self.document())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Self::NotAsSaid { etag: Some(etag) } = self {
+            headers.insert(header::ETAG, etag);
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
         }

@@ -6,10 +6,10 @@ use axum::{
     Json,
     body::Body,
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    http::{HeaderMap, HeaderName, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -18,21 +18,15 @@ use crate::{
         App, Problem,
         body::{self, Heartbeats},
         door::{Admitted, Door},
+        durability::{self, Asked},
         titles::Titles,
         view::ResumeView,
     },
     node::{self, Assurance, Written},
-    playback::{self, Answer, Heartbeat, Outcome, Promise, settle},
+    playback::{self, Answer, Heartbeat, Nothing, Outcome, Promise, settle},
 };
 
-const DOT: HeaderName = HeaderName::from_static("dot");
-const DURABILITY: HeaderName = HeaderName::from_static("durability");
 const INTERVAL: HeaderName = HeaderName::from_static("heartbeat-interval-ms");
-
-#[derive(Deserialize)]
-pub(super) struct Asked {
-    durability: Option<String>,
-}
 
 /// What became of one heartbeat.
 #[derive(Serialize)]
@@ -50,8 +44,8 @@ enum Verdict {
 #[derive(Serialize)]
 struct Told {
     result: Verdict,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dot: Option<String>,
+    #[serde(serialize_with = "as_text", skip_serializing_if = "Option::is_none")]
+    dot: Option<Dot>,
     #[serde(flatten)]
     fresh: Fresh,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,23 +75,10 @@ pub(super) async fn take(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let asked = assurance(query)?;
+    let asked = durability::assurance(query)?;
     match body::heartbeats(&headers, body).await? {
         Heartbeats::One(heartbeat) => one(&app, heartbeat?, asked).await,
         Heartbeats::Many(heartbeats) => many(&app, heartbeats, asked).await,
-    }
-}
-
-fn assurance(query: Result<Query<Asked>, QueryRejection>) -> Result<Assurance, Problem> {
-    let Query(asked) = query.map_err(|why| Problem::Invalid { field: "query", fix: why.body_text() })?;
-    match asked.durability.as_deref() {
-        None | Some("process") => Ok(Assurance::Process),
-        Some("synced") => Ok(Assurance::Synced),
-        Some("replicated") => Ok(Assurance::Replicated),
-        Some(_) => {
-            let fix = "must be process, synced or replicated";
-            Err(Problem::Invalid { field: "durability", fix: fix.into() })
-        }
     }
 }
 
@@ -111,12 +92,8 @@ async fn one(app: &App, mut heartbeat: Heartbeat, asked: Assurance) -> Result<Re
     let told = tell(app, &admitted, Places::of(&written).next(&admitted), &mut titles)?;
     let answer = fresh(app, &admitted, &mut titles, now)?;
     let interval = app.heartbeat_interval_ms();
-    let mut headers = HeaderMap::new();
-    headers.insert(DURABILITY, HeaderValue::from_static(written.assurance.as_str()));
+    let mut headers = durability::headers(told.dot, written.assurance);
     headers.insert(INTERVAL, interval.into());
-    if let Some(dot) = told.dot.as_ref().and_then(|dot| HeaderValue::from_str(dot).ok()) {
-        headers.insert(DOT, dot);
-    }
     let Some(answer) = answer.filter(|answer| answer.lost || answer.fresh.is_some()) else {
         return Ok((StatusCode::NO_CONTENT, headers).into_response());
     };
@@ -152,10 +129,8 @@ async fn many(
     let last = admitted.iter().flatten().last();
     let answer = last.map(|last| fresh(app, last, &mut titles, now)).transpose()?.flatten();
     let fresh = answer.map(|answer| Fresh::sign(app, &answer)).unwrap_or_default();
-    let headers = [
-        (DURABILITY, HeaderValue::from_static(written.assurance.as_str())),
-        (INTERVAL, app.heartbeat_interval_ms().into()),
-    ];
+    let mut headers = durability::headers(None, written.assurance);
+    headers.insert(INTERVAL, app.heartbeat_interval_ms().into());
     Ok((headers, Json(ToldMany { results, fresh })).into_response())
 }
 
@@ -215,6 +190,9 @@ fn tell(
     titles: &mut Titles,
 ) -> Result<Told, Problem> {
     let accepted = &admitted.accepted;
+    if accepted.outcome == Outcome::Acknowledge(Nothing::Incognito) {
+        return Ok(Told { result: Verdict::Acknowledged, dot: None, fresh: Fresh::default(), resume: None });
+    }
     let title = titles.read(app, &accepted.title)?;
     let lost = title.point.as_ref().is_some_and(|it| it.lost_by(accepted.session, accepted.stamp).is_some());
     let result = match place {
@@ -223,8 +201,8 @@ fn tell(
         Some(node::Outcome { merged: Merged::Unchanged, .. }) | None => Verdict::Acknowledged,
     };
     let standing = place.and_then(|place| place.standing);
-    let dot: Option<Dot> = standing.or_else(|| title.standing(accepted.session));
-    Ok(Told { result, dot: dot.map(|dot| dot.to_string()), fresh: Fresh::default(), resume: None })
+    let dot = standing.or_else(|| title.standing(accepted.session));
+    Ok(Told { result, dot, fresh: Fresh::default(), resume: None })
 }
 
 /// Judges whether a player goes on under another token; one without a token has none to change.
@@ -250,4 +228,9 @@ impl Fresh {
             None => Self::default(),
         }
     }
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+fn as_text<S: serde::Serializer>(dot: &Option<Dot>, to: S) -> Result<S::Ok, S::Error> {
+    dot.map(|dot| dot.to_string()).serialize(to)
 }

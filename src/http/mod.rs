@@ -12,7 +12,11 @@
 mod admin;
 mod batch;
 mod body;
+mod commands;
+mod condition;
 mod door;
+mod durability;
+mod erasures;
 mod error;
 mod explain;
 mod export;
@@ -44,7 +48,7 @@ use axum::{
     http::HeaderValue,
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post, put},
 };
 use tokio::{sync::Semaphore, time::timeout};
 
@@ -97,11 +101,18 @@ impl App {
         Router::new()
             .route("/v1/sessions", post(sessions::open))
             .route("/v1/heartbeats", post(heartbeats::take))
-            .route("/v1/profiles/{profile}/resume-points/{*content}", get(resume_points::read))
             .route("/v1/profiles/{profile}/resume-points:batchGet", post(batch::read))
             .route("/v1/profiles/{profile}/continue-watching", get(row::read))
             .route("/v1/profiles/{profile}/history", get(history::read))
             .route("/v1/profiles/{profile}/export", get(export::read))
+            .route(
+                "/v1/profiles/{profile}/resume-points/{*content}",
+                get(resume_points::read).put(commands::place),
+            )
+            .route("/v1/profiles/{profile}/watched/{*content}", put(commands::watched))
+            .route("/v1/profiles/{profile}/dismissed/{*content}", put(commands::dismissed))
+            .route("/v1/profiles/{profile}/titles/{*content}", delete(commands::erase))
+            .route("/v1/erasures/{dot}", get(erasures::read))
             .route("/v1/admin/status", get(admin::status))
             .route("/healthz", get(admin::healthz))
             .route("/readyz", get(admin::readyz))

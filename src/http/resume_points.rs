@@ -10,18 +10,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
     crdt::{Dot, TitleId},
     http::{
-        App, Problem,
+        App, Problem, condition,
         explain::{self, ExplanationView},
         sessions,
         view::ResumeView,
         wait::{self, Wait},
     },
-    playback::{explain, resume},
+    playback::{explain, is_watched, plays, resume},
 };
 
 /// Kept by whoever asked, and asked for again each time: the hash makes that cheap.
@@ -95,12 +94,13 @@ fn answer(
     let (token, anchor_ms) = (app.sign(&claims), claims.anchor.as_ms());
     let Some(point) = resume(&registers, None, app.policy()) else {
         let explanation = explanation.map(ExplanationView::into_value);
-        return Err(Problem::NoResumePoint { token, anchor_ms, stale, explanation });
+        let (watched, plays) = (is_watched(&registers, None), plays(&registers, None));
+        return Err(Problem::NoResumePoint { token, anchor_ms, stale, watched, plays, explanation });
     };
     let mut view = ResumeView::new(title, &point);
     (view.stale, view.explanation) = (stale, explanation);
-    let etag = etag(&view);
-    if is_known(headers, &etag) {
+    let etag = condition::etag(&view);
+    if condition::is_known(headers, &etag) {
         let headers =
             [(header::ETAG, etag), (header::CACHE_CONTROL, REVALIDATED), (TOKEN, header_of(&token))];
         return Ok(Answer::Same((StatusCode::NOT_MODIFIED, headers).into_response()));
@@ -117,19 +117,6 @@ fn parse_dot(text: &str) -> Result<Dot, Problem> {
     text.parse().map_err(|_| Problem::Invalid { field: "after", fix: fix.into() })
 }
 
-/// A strong tag: the hash of the answer without its token.
-fn etag(view: &ResumeView) -> HeaderValue {
-    let answer = serde_json::to_vec(view).expect("an answer is texts, numbers and flags");
-    header_of(&format!("\"{:032x}\"", xxh3_128(&answer)))
-}
-
 fn header_of(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("tags and tokens are visible ASCII")
-}
-
-/// Compares weakly, as If-None-Match does (RFC 9110, 13.1.2).
-fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let given = headers.get_all(header::IF_NONE_MATCH).iter();
-    let tags = given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    tags.map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == "*" || tag.as_bytes() == etag)
+    HeaderValue::from_str(text).expect("tokens and numbers are visible ASCII")
 }

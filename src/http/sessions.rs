@@ -41,8 +41,10 @@ pub(super) async fn open(
     let series = text(&asked, "series")?.map(Series::parse).transpose();
     let series = series.map_err(|why| Problem::id("series", why))?;
 
+    let incognito = flag(&asked, "incognito")?;
+
     let registers = app.node().title(&title)?;
-    let claims = Claims { series, ..claims(&app, title, device, &registers) };
+    let claims = Claims { series, incognito, ..claims(&app, title, device, &registers) };
     let point = resume(&registers, None, app.policy());
     Ok((
         StatusCode::CREATED,

@@ -40,6 +40,7 @@ struct AlternativeView {
 
 /// The answer to "where?".
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member that players read")]
 pub(super) struct ResumeView {
     profile: String,
     content: String,
@@ -48,6 +49,8 @@ pub(super) struct ResumeView {
     resume_position_ms: u64,
     completed: bool,
     watched: bool,
+    plays: usize,
+    dismissed: bool,
     alternatives: Vec<AlternativeView>,
     dot: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -104,6 +107,8 @@ impl ResumeView {
             resume_position_ms: point.resume_position_ms(),
             completed: point.completed,
             watched: point.watched,
+            plays: point.plays,
+            dismissed: point.dismissed,
             alternatives: point.alternatives.iter().map(Into::into).collect(),
             dot: point.place.dot.to_string(),
             stale: false,

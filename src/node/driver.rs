@@ -9,15 +9,15 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     runtime,
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::sleep,
 };
 
 use crate::{
     crdt::{Dot, Merged, ReplicaId, Timestamp, VersionVector},
     node::{
-        Assurance, Clock, Counters, OriginView, Outcome, Written,
-        inbox::{Command, Order},
+        Assurance, Clock, Counters, Outcome, Written,
+        inbox::{Command, Look, Order},
         links::Links,
         snapshot,
         waiters::{REPLICATED_WITHIN, Waiter, Waiters},
@@ -143,18 +143,17 @@ impl<S: Store> Driver<S> {
         self.waiters.settle(now.mono, |dot| self.replica.is_replicated(dot));
         self.publish();
         for look in looks {
-            // Whoever has gone needs no answer.
-            let _ = look.send(snapshot::origins(&self.replica));
+            self.tell(look);
         }
         self.transmit(now)
     }
 
-    fn sort_commands(&mut self) -> (Vec<Order>, Vec<oneshot::Sender<Vec<OriginView>>>) {
+    fn sort_commands(&mut self) -> (Vec<Order>, Vec<Look>) {
         let (mut orders, mut looks) = (Vec::new(), Vec::new());
         for command in std::mem::take(&mut self.agenda.commands) {
             match command {
                 Command::Write(order) => orders.push(order),
-                Command::Look(reply, _permit) => looks.push(reply),
+                Command::Look(look, _permit) => looks.push(look),
                 Command::Leave => self.commands.close(),
             }
         }
@@ -242,6 +241,14 @@ impl<S: Store> Driver<S> {
             let _ = reply.send(Written { outcomes, assurance: assurance.min(Assurance::Synced) });
         }
         Ok(())
+    }
+
+    /// Tells how the node stands after the turn; whoever has gone needs no answer.
+    fn tell(&self, look: Look) {
+        match look {
+            Look::Origins(reply) => drop(reply.send(snapshot::origins(&self.replica))),
+            Look::Synced(dot, reply) => drop(reply.send(snapshot::synced(&self.replica, dot))),
+        }
     }
 
     fn publish(&self) {

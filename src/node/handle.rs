@@ -19,8 +19,8 @@ use crate::{
         VersionVector,
     },
     node::{
-        Assurance, Clock, Counters, PeerView, Snapshot, Written,
-        inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Order},
+        Assurance, Clock, Confirmed, Counters, PeerView, Snapshot, Written,
+        inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Look, Order},
     },
     playback::Write,
     replica::{Monotonic, Now},
@@ -185,15 +185,26 @@ impl Handle {
     /// # Errors
     /// [`WriteError::Full`] where too many ask at once, and [`WriteError::Leaving`] where nobody answers.
     pub async fn look(&self) -> Result<Snapshot, WriteError> {
+        let origins = self.ask(Look::Origins).await?;
+        Ok(Snapshot { name: (&self.shared.name).into(), origins, peers: self.peers() })
+    }
+
+    /// Who holds a write where a power cut cannot take it.
+    ///
+    /// # Errors
+    /// As for [`Handle::look`].
+    pub async fn confirmed(&self, dot: Dot) -> Result<Confirmed, WriteError> {
+        let synced = self.ask(|reply| Look::Synced(dot, reply)).await?;
+        Ok(synced.confirmed((&self.shared.name).into(), self.peers()))
+    }
+
+    async fn ask<T>(&self, look: impl FnOnce(oneshot::Sender<T>) -> Look) -> Result<T, WriteError> {
         let permit = Arc::clone(&self.shared.looks).try_acquire_owned().map_err(|_| WriteError::Full)?;
         let (reply, answer) = oneshot::channel();
-        self.shared.commands.try_send(Command::Look(reply, permit)).map_err(|_| WriteError::Leaving)?;
-        match timeout(WRITTEN_WITHIN, answer).await {
-            Ok(Ok(origins)) => {
-                Ok(Snapshot { name: (&self.shared.name).into(), origins, peers: self.peers() })
-            }
-            Ok(Err(_)) | Err(_) => Err(WriteError::Leaving),
-        }
+        let command = Command::Look(look(reply), permit);
+        self.shared.commands.try_send(command).map_err(|_| WriteError::Leaving)?;
+        let answer = timeout(WRITTEN_WITHIN, answer).await.map_err(|_| WriteError::Leaving)?;
+        answer.map_err(|_| WriteError::Leaving)
     }
 
     fn peers(&self) -> Vec<PeerView> {

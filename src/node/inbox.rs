@@ -4,7 +4,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::{
     crdt::{Dot, Merged},
-    node::OriginView,
+    node::{OriginView, snapshot::Synced},
     playback::Write,
     store::Durability,
 };
@@ -80,13 +80,22 @@ pub(super) struct Order {
     pub(super) permit: OwnedSemaphorePermit,
 }
 
+/// A question about the node's state.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// What is held of each origin.
+    Origins(oneshot::Sender<Vec<OriginView>>),
+    /// Who has synced past a write.
+    Synced(Dot, oneshot::Sender<Synced>),
+}
+
 /// An entry of the inbox.
 #[derive(Debug)]
 pub(super) enum Command {
     /// Write, commit, then answer.
     Write(Order),
-    /// Tell what is held.
-    Look(oneshot::Sender<Vec<OriginView>>, OwnedSemaphorePermit),
+    /// Tell how the node stands.
+    Look(Look, OwnedSemaphorePermit),
     /// Take no more, finish what is in the inbox, and end.
     Leave,
 }

@@ -35,7 +35,7 @@ pub use driver::{HAND_OVER_WITHIN, SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS
 pub use handle::{COVERED_WITHIN, Handle, InboxLevel, ReadError, WRITTEN_WITHIN, WriteError};
 pub use inbox::{Assurance, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Outcome, Written};
 pub use metrics::{Counter, Counters};
-pub use snapshot::{Name, OriginView, PeerView, Snapshot};
+pub use snapshot::{Confirmed, Name, OriginView, PeerView, Snapshot};
 pub use waiters::{REPLICATED_WITHIN, WAITERS_MAX};
 
 use std::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    crdt::{Origin, Region, ReplicaId, Timestamp},
+    crdt::{Dot, Origin, Region, ReplicaId, Timestamp},
     replica::Replica,
     store::Store,
     transport::{NodeName, PeerState, PeerStatus},
@@ -18,6 +18,28 @@ pub struct Snapshot {
     pub origins: Vec<OriginView>,
     /// Every peer that is configured, has a link, or had one.
     pub peers: Vec<PeerView>,
+}
+
+/// Who holds a write where a power cut cannot take it, as far as a node knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Confirmed {
+    /// What the node is called.
+    pub name: Name,
+    /// Whether the node has heard of the write at all.
+    pub held: bool,
+    /// Whether the node itself has synced past it.
+    pub synced: bool,
+    /// Every peer that is configured, has a link, or had one; and whether it has said, over the link that
+    /// stands, that it has synced past it.
+    pub peers: Vec<(PeerView, bool)>,
+}
+
+/// The same, of the node's replica and of those it has a link to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Synced {
+    held: bool,
+    here: bool,
+    by: Vec<ReplicaId>,
 }
 
 /// What a node is called.
@@ -69,6 +91,27 @@ pub struct PeerView {
 pub(super) fn origins<S: Store>(replica: &Replica<S>) -> Vec<OriginView> {
     let view = |(&origin, &version)| OriginView { origin, version, lag: replica.lag(origin) };
     replica.vector().iter().map(view).collect()
+}
+
+/// Finds who has synced past a write.
+pub(super) fn synced<S: Store>(replica: &Replica<S>, dot: Dot) -> Synced {
+    let by = replica.peers().iter().filter(|(_, peer)| peer.synced.covers(dot));
+    Synced {
+        held: replica.vector().covers(dot),
+        here: replica.synced().covers(dot),
+        by: by.map(|(&peer, _)| peer).collect(),
+    }
+}
+
+impl Synced {
+    pub(super) fn confirmed(&self, name: Name, peers: Vec<PeerView>) -> Confirmed {
+        let has = |peer: &PeerView| peer.life.is_some_and(|(replica, _)| self.by.contains(&replica));
+        let peers = peers.into_iter().map(|peer| {
+            let has = has(&peer);
+            (peer, has)
+        });
+        Confirmed { name, held: self.held, synced: self.here, peers: peers.collect() }
+    }
 }
 
 impl From<&NodeName> for Name {

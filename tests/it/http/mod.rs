@@ -3,8 +3,11 @@
 mod answers;
 mod batches;
 mod bodies;
+mod commands;
+mod erasing;
 mod exports;
 mod health;
+mod incognito;
 mod lists;
 mod many;
 mod members;

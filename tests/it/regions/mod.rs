@@ -1,5 +1,6 @@
 //! Three processes in three regions, certified by one authority.
 
+mod erasures;
 mod strangers;
 mod together;
 mod trio;

@@ -15,6 +15,6 @@ pub(crate) use authority::Authority;
 pub(crate) use crowd::Crowd;
 pub(crate) use line::{Line, request, split};
 pub(crate) use mint::{Mint, claims, days_ms};
-pub(crate) use player::{Player, anonymous, ids, report, route_of};
+pub(crate) use player::{Player, anonymous, ids, report, route_of, route_to};
 pub(crate) use problem::{kind_of, problem};
 pub(crate) use process::{Node, Serve};

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use reqwest::{Body, Client, Response, StatusCode, header};
+use reqwest::{
+    Body, Client, Response, StatusCode,
+    header::{self, HeaderName},
+};
 use serde_json::{Value, json};
 
 use crate::patience::within;
@@ -35,6 +38,17 @@ impl Player {
 
     pub(crate) async fn post(&self, path: &str, kind: &str, body: impl Into<Body>) -> Response {
         self.try_post(path, kind, body).await.expect("the node answers")
+    }
+
+    /// Puts a JSON body, with whatever headers.
+    pub(crate) async fn put(&self, path: &str, headers: &[(HeaderName, &str)], body: &Value) -> Response {
+        let request = self.client.put(self.url(path)).header(header::CONTENT_TYPE, "application/json");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
+        within(request.body(body.to_string()).send()).await.expect("the node answers")
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Response {
+        within(self.client.delete(self.url(path)).send()).await.expect("the node answers")
     }
 
     /// Opens a session of Ada's.
@@ -101,8 +115,13 @@ impl Player {
     }
 }
 
-/// The path at which a resume point is asked for: each id is percent-encoded whole.
+/// The path at which a resume point is asked for.
 pub(crate) fn route_of(profile: &str, content: &str) -> String {
+    route_to("resume-points", profile, content)
+}
+
+/// The path at which something of a title is: each id is percent-encoded whole.
+pub(crate) fn route_to(what: &str, profile: &str, content: &str) -> String {
     let encoded = |id: &str| {
         id.bytes().fold(String::new(), |text, byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => {
@@ -111,7 +130,7 @@ pub(crate) fn route_of(profile: &str, content: &str) -> String {
             _ => text + &format!("%{byte:02X}"),
         })
     };
-    format!("/v1/profiles/{}/resume-points/{}", encoded(profile), encoded(content))
+    format!("/v1/profiles/{}/{what}/{}", encoded(profile), encoded(content))
 }
 
 /// A report of a session that has played all the while; its elapsed time is within what the node allows.

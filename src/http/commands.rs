@@ -1,0 +1,179 @@
+//! What a viewer orders by hand: watched or not, out of the row, this place, forget.
+//!
+//! A command is dated by the node that takes it (R11), so the same request sent again is another command,
+//! and a later one. Whoever repeats it blindly says so with `If-Match`, or gives a place a name: then
+//! what came in between is not overruled. What was refused is a store of keys by which repetitions are
+//! recognised: it would have to be replicated before the first answer to be worth anything.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    crdt::{Dot, Register, Slot, TitleId},
+    http::{
+        App, Problem, body, condition,
+        durability::{self, Asked},
+        sessions,
+        view::ResumeView,
+    },
+    node::{Assurance, identity},
+    playback::{Bookmark, SessionId, Vantage, Write, resume},
+};
+
+type TitlePath = Result<Path<(String, String)>, PathRejection>;
+type Durability = Result<Query<Asked>, QueryRejection>;
+
+/// `PUT …/watched/{content}`
+pub(super) async fn watched(
+    State(app): State<App>,
+    path: TitlePath,
+    query: Durability,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (title, asked) = (title(path)?, durability::assurance(query)?);
+    let said = body::object(&headers, body).await?;
+    let said = said.get("watched").and_then(Value::as_bool);
+    let said =
+        said.ok_or_else(|| Problem::Invalid { field: "watched", fix: "must be true or false".into() })?;
+    let found = Found::read(&app, &title)?;
+    condition::check(&headers, found.etag(&app, &title).as_ref())?;
+    let done = give(&app, found.vantage(&app, &title).watched(said), asked).await?;
+    Ok((StatusCode::NO_CONTENT, done.headers()).into_response())
+}
+
+/// `PUT …/dismissed/{content}`
+pub(super) async fn dismissed(
+    State(app): State<App>,
+    path: TitlePath,
+    query: Durability,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (title, asked) = (title(path)?, durability::assurance(query)?);
+    body::nothing(&headers, body).await?;
+    let found = Found::read(&app, &title)?;
+    condition::check(&headers, found.etag(&app, &title).as_ref())?;
+    let done = give(&app, found.vantage(&app, &title).dismissed(), asked).await?;
+    Ok((StatusCode::NO_CONTENT, done.headers()).into_response())
+}
+
+/// `PUT …/resume-points/{content}`
+///
+/// A bookmark that was taken before under its name passes whatever the conditions say: what they were to
+/// guard has been done already (RFC 9110, 13.1.1).
+pub(super) async fn place(
+    State(app): State<App>,
+    path: TitlePath,
+    query: Durability,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (title, asked) = (title(path)?, durability::assurance(query)?);
+    let said = body::object(&headers, body).await?;
+    let bookmark = Bookmark::from_value(&said)?;
+    let name = sessions::text(&said, "session")?.map(SessionId::parse).transpose();
+    let name = name.map_err(|why| Problem::id("session", why))?;
+    let session = name.unwrap_or_else(|| SessionId::from_random(identity::random()));
+
+    let found = Found::read(&app, &title)?;
+    let from = found.vantage(&app, &title);
+    let write = if let Some(stands) = from.repeated(session, &bookmark) {
+        stands
+    } else {
+        condition::check(&headers, found.etag(&app, &title).as_ref())?;
+        from.place(session, bookmark)
+    };
+    let done = give(&app, write, asked).await?;
+    let Some(view) = Found::read(&app, &title)?.view(&app, &title) else {
+        // Somebody has erased the title since, and has the last word.
+        return Ok((StatusCode::NO_CONTENT, done.headers()).into_response());
+    };
+    let tag = [(header::ETAG, condition::etag(&view))];
+    Ok((done.headers(), tag, Json(view)).into_response())
+}
+
+/// What erasing something is answered with.
+#[derive(Serialize)]
+struct Erasing {
+    /// By which its progress is asked for.
+    erasure: String,
+}
+
+/// `DELETE …/titles/{content}`
+///
+/// 202, for other replicas have still to hear of it: [`erasures`](super::erasures) says who has.
+pub(super) async fn erase(
+    State(app): State<App>,
+    path: TitlePath,
+    query: Durability,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (title, asked) = (title(path)?, durability::assurance(query)?);
+    let found = Found::read(&app, &title)?;
+    condition::check(&headers, found.etag(&app, &title).as_ref())?;
+    let done = give(&app, found.vantage(&app, &title).fence(), asked).await?;
+    let erasure = done.dot.expect("a fence is only pruned by a greater one").to_string();
+    let location = HeaderValue::from_str(&format!("/v1/erasures/{erasure}")).expect("digits and a colon");
+    let location = [(header::LOCATION, location)];
+    Ok((StatusCode::ACCEPTED, done.headers(), location, Json(Erasing { erasure })).into_response())
+}
+
+fn title(path: TitlePath) -> Result<TitleId, Problem> {
+    let Path((profile, content)) =
+        path.map_err(|why| Problem::Invalid { field: "path", fix: why.body_text() })?;
+    sessions::parse_title(&profile, &content)
+}
+
+/// What a title shows to whoever gives a command.
+struct Found(Vec<(Slot, Register)>);
+
+impl Found {
+    fn read(app: &App, title: &TitleId) -> Result<Self, Problem> {
+        Ok(Self(app.node().title(title)?))
+    }
+
+    fn vantage<'a>(&'a self, app: &App, title: &'a TitleId) -> Vantage<'a> {
+        let node = app.node();
+        let (origin, now) = (node.origin(), node.now().wall);
+        Vantage { title, registers: &self.0, profile_fence: None, origin, now }
+    }
+
+    fn view(&self, app: &App, title: &TitleId) -> Option<ResumeView> {
+        resume(&self.0, None, app.policy()).map(|point| ResumeView::new(title, &point))
+    }
+
+    fn etag(&self, app: &App, title: &TitleId) -> Option<HeaderValue> {
+        self.view(app, title).as_ref().map(condition::etag)
+    }
+}
+
+/// A command that was taken.
+struct Done {
+    /// What stands in its place, which may be a later one.
+    dot: Option<Dot>,
+    survived: Assurance,
+}
+
+impl Done {
+    fn headers(&self) -> HeaderMap {
+        durability::headers(self.dot, self.survived)
+    }
+}
+
+/// Writes what a command asks for, and syncs it: nothing comes after a command that would heal its loss.
+async fn give(app: &App, write: Write, asked: Assurance) -> Result<Done, Problem> {
+    let written = app.node().write(vec![write], asked.max(Assurance::Synced)).await?;
+    let dot = written.outcomes.first().and_then(|outcome| outcome.standing);
+    Ok(Done { dot, survived: written.assurance })
+}

@@ -1,0 +1,88 @@
+//! Conditions on what stands: do it only if the answer is still the one I was given (RFC 9110, 13).
+//!
+//! They are judged by what this node has committed when it judges; another node may know more. They are
+//! no lock. Of two that pass at once the later stamp stands, and the other remains an alternative.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::http::{Problem, view::ResumeView};
+
+/// A strong tag: the hash of the answer without its token.
+pub(super) fn etag(view: &ResumeView) -> HeaderValue {
+    let answer = serde_json::to_vec(view).expect("an answer is texts, numbers and flags");
+    HeaderValue::from_str(&format!("\"{:032x}\"", xxh3_128(&answer))).expect("a tag is visible ASCII")
+}
+
+/// Compares weakly, as If-None-Match does (RFC 9110, 13.1.2).
+pub(super) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    given(headers, &header::IF_NONE_MATCH)
+        .map(|tag| tag.trim_start_matches("W/"))
+        .any(|tag| tag == "*" || tag.as_bytes() == etag)
+}
+
+/// Passes a request on only where what stands is what its caller takes it for.
+///
+/// If-Match compares strongly (RFC 9110, 13.1.1): a weak tag never matches. `None` is a title without a
+/// place, which no tag matches, nor `*`.
+pub(super) fn check(headers: &HeaderMap, stands: Option<&HeaderValue>) -> Result<(), Problem> {
+    let is_as_said = |tag: &str| stands.is_some_and(|stands| tag == "*" || tag.as_bytes() == stands);
+    let is_met = !headers.contains_key(header::IF_MATCH) || given(headers, &header::IF_MATCH).any(is_as_said);
+    if is_met && !stands.is_some_and(|stands| is_known(headers, stands)) {
+        return Ok(());
+    }
+    Err(Problem::NotAsSaid { etag: stands.cloned() })
+}
+
+fn given<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(name: HeaderName, given: &'static str, stands: Option<&'static str>) -> bool {
+        let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(given))]);
+        check(&headers, stands.map(HeaderValue::from_static).as_ref()).is_ok()
+    }
+
+    #[test]
+    fn if_match_compares_strongly() {
+        let cases = [
+            ("\"a\"", Some("\"a\""), true),
+            ("\"b\", \"a\"", Some("\"a\""), true),
+            ("*", Some("\"a\""), true),
+            ("W/\"a\"", Some("\"a\""), false),
+            ("\"b\"", Some("\"a\""), false),
+            ("a", Some("\"a\""), false),
+            ("", Some("\"a\""), false),
+            ("\"a\"", None, false),
+            ("*", None, false),
+        ];
+        for (given, stands, passed) in cases {
+            assert_eq!(passes(header::IF_MATCH, given, stands), passed, "{given} {stands:?}");
+        }
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly() {
+        let cases = [
+            ("*", None, true),
+            ("*", Some("\"a\""), false),
+            ("\"a\"", Some("\"a\""), false),
+            ("W/\"a\"", Some("\"a\""), false),
+            ("\"b\"", Some("\"a\""), true),
+        ];
+        for (given, stands, passed) in cases {
+            assert_eq!(passes(header::IF_NONE_MATCH, given, stands), passed, "{given} {stands:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_condition_all_pass() {
+        assert!(check(&HeaderMap::new(), None).is_ok());
+        assert!(check(&HeaderMap::new(), Some(&HeaderValue::from_static("\"a\""))).is_ok());
+    }
+}
