@@ -1,14 +1,21 @@
-//! The store on a disk: what a commit costs beside RocksDB with nothing of ours in it.
+//! The store on a disk: what a commit, and a row of titles, cost beside RocksDB with nothing of ours in it.
 //!
 //! `cargo bench --bench store`. The ceiling writes the same number of values of the same size to one column
 //! family, in one batch with the same log, and keeps no index. A heartbeat of the store's replaces a
 //! register, takes the old entry out of the index and puts a new one in; a batch moves the vector.
+//!
+//! A row's ceiling walks once over the profile's registers as they are stored, and looks at each byte's
+//! length; a row seeks from title to title, reads each, finds its resume point, and orders what it found.
 
 use std::cell::Cell;
 
 use divan::{Bencher, counter::ItemsCount};
 use playmark::{
     crdt::{Dot, Key, Origin, Register, Slot, Stamp, Timestamp, TitleId, WallTime},
+    playback::{
+        Grouping, Heartbeat, Known, Outcome, Policy, Sample, Sender, SessionId, Started, accept, resume, row,
+        slot,
+    },
     store::{Batch, Durability, Read, RocksOptions, RocksStore, Store},
 };
 use tempfile::TempDir;
@@ -18,6 +25,10 @@ const BATCHES: [u64; 3] = [1, 64, 512];
 
 /// Viewers who watch, each with one register that its heartbeats replace.
 const VIEWERS: u64 = 100_000;
+
+/// Titles in a row, and sessions of each: a household's.
+const ROW_TITLES: u64 = 50;
+const ROW_SESSIONS: u8 = 4;
 
 /// About what a heartbeat takes.
 const VALUE_BYTES: usize = 80;
@@ -64,6 +75,109 @@ fn title_read(bencher: Bencher) {
         next.set((next.get() + 7_919) % VIEWERS);
         store.title(&title(next.get())).expect("the device is sound")
     });
+}
+
+/// What the row is made from, walked over and not looked at.
+#[divan::bench]
+fn row_ceiling_scan(bencher: Bencher) {
+    let directory = directory();
+    drop(with_row(&directory));
+    let options = rocksdb::Options::default();
+    let db = rocksdb::DB::open_cf_for_read_only(&options, directory.path(), ["registers"], false);
+    let db = db.expect("the store has closed");
+    let registers = db.cf_handle("registers").expect("the store has made it");
+    let prefix = row_prefix(&db, registers);
+    bencher.bench_local(|| {
+        let mut options = rocksdb::ReadOptions::default();
+        options.set_iterate_range(rocksdb::PrefixRange(prefix.as_slice()));
+        options.set_total_order_seek(true);
+        let mut iterator = db.raw_iterator_cf_opt(registers, options);
+        iterator.seek_to_first();
+        let (mut count, mut bytes) = (0, 0);
+        while let Some((key, value)) = iterator.item() {
+            (count, bytes) = (count + 1, bytes + key.len() + value.len());
+            iterator.next();
+        }
+        assert_eq!(count, ROW_TITLES * u64::from(ROW_SESSIONS));
+        bytes
+    });
+}
+
+#[divan::bench]
+fn row_of_50(bencher: Bencher) {
+    let directory = directory();
+    drop(with_row(&directory));
+    let store = RocksStore::open(directory.path(), RocksOptions::default()).expect("it was just closed");
+    let policy = Policy::default();
+    let profile = row_title(0).profile;
+    bencher.bench_local(|| {
+        let mut started = Vec::new();
+        for title in store.titles(&profile, None, usize::MAX).expect("the device is sound") {
+            let registers = store.title(&title).expect("the device is sound");
+            let point = resume(&registers, None, &policy);
+            started.extend(point.and_then(|point| Started::of(title.content, point, &policy)));
+        }
+        let page = row(started, Grouping::Series, None, 20);
+        assert_eq!(page.items.len(), 20);
+        page
+    });
+}
+
+#[divan::bench]
+fn row_names(bencher: Bencher) {
+    let directory = directory();
+    let store = with_row(&directory);
+    let profile = row_title(0).profile;
+    bencher.bench_local(|| store.titles(&profile, None, usize::MAX).expect("the device is sound"));
+}
+
+/// A store in which every viewer has a register, and one has a row.
+fn with_row(directory: &TempDir) -> RocksStore {
+    let mut store = filled(directory);
+    let mut batch = Batch::default();
+    for title in (0..ROW_TITLES).map(row_title) {
+        for session in 0..ROW_SESSIONS {
+            let id = SessionId::from_bytes([session; 16]);
+            let key = title.key(slot::session(id));
+            let number = ROW_TITLES * u64::from(session);
+            let stamp = Stamp { time: WallTime::from_ms(number), counter: 1, writer: key.slot.id };
+            let dot = Dot { origin: ORIGIN, version: Timestamp::from_u64(number + 1) };
+            batch.registers.insert(key.clone(), Some(Register::seal(&key, stamp, dot, sample().encode())));
+        }
+    }
+    store.commit(&batch, Durability::Synced).expect("the device is sound");
+    store
+}
+
+fn row_title(number: u64) -> TitleId {
+    TitleId::parse("a viewer with a row", &format!("shows/{}/{number}", number % 5)).expect("both are ids")
+}
+
+/// What the keys of the viewer's registers begin with: two bytes that are a hash, and the viewer.
+fn row_prefix(db: &rocksdb::DB, registers: &rocksdb::ColumnFamily) -> Vec<u8> {
+    let viewer = row_title(0).profile.to_string() + "\0";
+    let mut iterator = db.raw_iterator_cf(registers);
+    iterator.seek_to_first();
+    while let Some(key) = iterator.key() {
+        if key[2..].starts_with(viewer.as_bytes()) {
+            return key[..2 + viewer.len()].to_vec();
+        }
+        iterator.next();
+    }
+    panic!("the viewer has registers");
+}
+
+fn sample() -> Sample {
+    let heartbeat = r#"{"profile":"p","content":"c","seq":9,"position_ms":1200000,"duration_ms":7200000,
+        "event":"playing","played_ms":60000,"device":"TV"}"#;
+    let heartbeat = Heartbeat::from_json(heartbeat.as_bytes()).expect("a heartbeat");
+    let (title, session) = heartbeat.unsigned().expect("it names both");
+    let (sender, now) = (Sender::Unsigned { title: &title, session }, WallTime::from_ms(1_700_000_000_000));
+    let accepted = accept(&heartbeat, sender, Known::default(), now, &Policy::default()).expect("let in");
+    match accepted.outcome {
+        Outcome::Write { place, .. } => Sample::decode(&place.value).expect("it was just encoded"),
+        Outcome::Acknowledge(why) => panic!("it says something: {why:?}"),
+    }
 }
 
 fn bench_commit(bencher: Bencher, heartbeats: u64, durability: Durability) {
