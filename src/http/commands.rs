@@ -27,10 +27,10 @@ use crate::{
         view::ResumeView,
     },
     node::{Assurance, identity},
-    playback::{Bookmark, SessionId, Vantage, Write, resume},
+    playback::{Bookmark, ResumePoint, SessionId, Vantage, Write, resume},
 };
 
-type TitlePath = Result<Path<(String, String)>, PathRejection>;
+pub(super) type TitlePath = Result<Path<(String, String)>, PathRejection>;
 type Durability = Result<Query<Asked>, QueryRejection>;
 
 /// `PUT …/watched/{content}`
@@ -129,50 +129,59 @@ pub(super) async fn erase(
     Ok((StatusCode::ACCEPTED, done.headers(), location, Json(Erasing { erasure })).into_response())
 }
 
-fn title(path: TitlePath) -> Result<TitleId, Problem> {
+pub(super) fn title(path: TitlePath) -> Result<TitleId, Problem> {
     let Path((profile, content)) =
         path.map_err(|why| Problem::Invalid { field: "path", fix: why.body_text() })?;
     sessions::parse_title(&profile, &content)
 }
 
 /// What a title shows to whoever gives a command.
-struct Found(Vec<(Slot, Register)>);
+pub(super) struct Found(Vec<(Slot, Register)>);
 
 impl Found {
-    fn read(app: &App, title: &TitleId) -> Result<Self, Problem> {
+    pub(super) fn read(app: &App, title: &TitleId) -> Result<Self, Problem> {
         Ok(Self(app.node().title(title)?))
     }
 
-    fn vantage<'a>(&'a self, app: &App, title: &'a TitleId) -> Vantage<'a> {
+    pub(super) fn vantage<'a>(&'a self, app: &App, title: &'a TitleId) -> Vantage<'a> {
         let node = app.node();
         let (origin, now) = (node.origin(), node.now().wall);
         Vantage { title, registers: &self.0, profile_fence: None, origin, now }
     }
 
-    fn view(&self, app: &App, title: &TitleId) -> Option<ResumeView> {
-        resume(&self.0, None, app.policy()).map(|point| ResumeView::new(title, &point))
+    pub(super) fn point(&self, app: &App) -> Option<ResumePoint> {
+        resume(&self.0, None, app.policy())
     }
 
-    fn etag(&self, app: &App, title: &TitleId) -> Option<HeaderValue> {
+    pub(super) fn view(&self, app: &App, title: &TitleId) -> Option<ResumeView> {
+        self.point(app).map(|point| ResumeView::new(title, &point))
+    }
+
+    pub(super) fn etag(&self, app: &App, title: &TitleId) -> Option<HeaderValue> {
         self.view(app, title).as_ref().map(condition::etag)
     }
 }
 
 /// A command that was taken.
-struct Done {
+pub(super) struct Done {
     /// What stands in its place, which may be a later one.
     dot: Option<Dot>,
     survived: Assurance,
 }
 
 impl Done {
-    fn headers(&self) -> HeaderMap {
+    /// There was nothing to do: it stands, and has survived what it was acknowledged with.
+    pub(super) fn already(dot: Dot) -> Self {
+        Self { dot: Some(dot), survived: Assurance::Process }
+    }
+
+    pub(super) fn headers(&self) -> HeaderMap {
         durability::headers(self.dot, self.survived)
     }
 }
 
 /// Writes what a command asks for, and syncs it: nothing comes after a command that would heal its loss.
-async fn give(app: &App, write: Write, asked: Assurance) -> Result<Done, Problem> {
+pub(super) async fn give(app: &App, write: Write, asked: Assurance) -> Result<Done, Problem> {
     let written = app.node().write(vec![write], asked.max(Assurance::Synced)).await?;
     let dot = written.outcomes.first().and_then(|outcome| outcome.standing);
     Ok(Done { dot, survived: written.assurance })

@@ -11,7 +11,7 @@ use crate::{
     crdt::IdError,
     http::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN},
     node::{ReadError, WriteError},
-    playback::{HeartbeatError, OutOfOrder, Refused, TokenError},
+    playback::{HeartbeatError, NoSuchPlace, OutOfOrder, Refused, TokenError},
 };
 
 /// Where the types of problems are explained; each is an anchor there.
@@ -103,6 +103,9 @@ pub enum Problem {
     /// A dot of which this node has not heard.
     #[error("this node has not heard of such a write; ask again later, or the node that took it")]
     UnknownDot,
+    /// Nobody has left such a place in the title.
+    #[error(transparent)]
+    NoSuchPlace(#[from] NoSuchPlace),
     /// A write without an acknowledgement.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -159,6 +162,7 @@ impl Problem {
             Self::NotAsSaid { .. } => {
                 kind("precondition-failed", S::PRECONDITION_FAILED, "Not what was expected")
             }
+            Self::NoSuchPlace(_) => kind("no-such-place", S::NOT_FOUND, "No such place"),
             Self::UnknownDot => kind("unknown-dot", S::NOT_FOUND, "Unknown write"),
             Self::Write(WriteError::Full) => kind("full", S::SERVICE_UNAVAILABLE, "Too much to do"),
             Self::Write(WriteError::Leaving) | Self::NotReady => {
@@ -224,6 +228,7 @@ impl Problem {
             Self::NoSuchPath
             | Self::NoSuchMethod
             | Self::NotAsSaid { etag: None }
+            | Self::NoSuchPlace(_)
             | Self::UnknownDot
             | Self::MediaType { .. }
             | Self::BodyTooLarge

@@ -23,6 +23,7 @@ mod export;
 mod heartbeats;
 mod history;
 mod lists;
+mod places;
 mod resume_points;
 mod row;
 mod server;
@@ -102,6 +103,7 @@ impl App {
             .route("/v1/sessions", post(sessions::open))
             .route("/v1/heartbeats", post(heartbeats::take))
             .route("/v1/profiles/{profile}/resume-points:batchGet", post(batch::read))
+            .route("/v1/profiles/{profile}/places/{*content}", get(places::read).post(places::back))
             .route("/v1/profiles/{profile}/continue-watching", get(row::read))
             .route("/v1/profiles/{profile}/history", get(history::read))
             .route("/v1/profiles/{profile}/export", get(export::read))

@@ -36,7 +36,8 @@ impl Seen {
         policy: &Policy,
     ) -> Option<Self> {
         let standing = Standing::of(registers, profile_fence);
-        let (latest, watched, plays) = (standing.latest()?, standing.is_watched(), standing.plays());
+        let (latest, watched, plays) =
+            (standing.latest()?, standing.is_watched(), standing.completions().count());
         let point = resume(registers, profile_fence, policy);
         let completed = point.as_ref().is_some_and(|point| point.completed);
         let dismissed = point.as_ref().map_or(standing.is_dismissed(), |point| point.dismissed);

@@ -78,11 +78,10 @@ mod tests {
         (slot, Register::seal(&title().key(slot), stamp, Dot::default(), sample.encode()))
     }
 
-    /// What a request to restore comes to, and what stands after it.
-    fn after(
-        registers: &[(Slot, Register)],
-        session: SessionId,
-    ) -> Result<(Option<Write>, Vec<(Slot, Register)>), NoSuchPlace> {
+    /// What a request to restore writes, and what stands after it.
+    type After = (Option<Write>, Vec<(Slot, Register)>);
+
+    fn after(registers: &[(Slot, Register)], session: SessionId) -> Result<After, NoSuchPlace> {
         let title = title();
         let origin = Origin::from_bytes([9; 16]);
         let from = Vantage { title: &title, registers, profile_fence: None, origin, now: NOW };

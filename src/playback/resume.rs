@@ -185,7 +185,7 @@ impl<'a> Standing<'a> {
         Contest { places, unreadable }
     }
 
-    fn completions(&self) -> impl Iterator<Item = &'a Register> {
+    pub(super) fn completions(&self) -> impl Iterator<Item = &'a Register> {
         let is_one = |slot: &Slot| SlotKind::of(*slot) == Some(SlotKind::Completed);
         self.registers.iter().filter(move |(slot, _)| is_one(slot)).map(|(_, register)| register)
     }
@@ -207,10 +207,6 @@ impl<'a> Standing<'a> {
     /// The greatest stamp of all.
     pub(super) fn latest(&self) -> Option<Stamp> {
         self.registers.iter().map(|(_, register)| register.stamp).max()
-    }
-
-    pub(super) fn plays(&self) -> usize {
-        self.registers.iter().filter(|(slot, _)| SlotKind::of(*slot) == Some(SlotKind::Completed)).count()
     }
 
     pub(super) fn is_dismissed(&self) -> bool {

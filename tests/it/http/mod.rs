@@ -11,6 +11,7 @@ mod incognito;
 mod lists;
 mod many;
 mod members;
+mod places;
 mod reasons;
 mod renewals;
 mod server;

@@ -1,0 +1,96 @@
+//! `/v1/profiles/{profile}/places/{content}`: everywhere the viewer has been in a title, and back there.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{
+    http::{
+        App, Problem, body,
+        commands::{Done, Found, TitlePath, give, title},
+        condition,
+        durability::{self, Asked},
+        sessions,
+        view::PlaceView,
+    },
+    playback::{NoSuchPlace, Place, ResumePoint, SessionId, restore},
+};
+
+/// A title's places, the latest first.
+#[derive(Serialize)]
+pub(super) struct PlacesView {
+    profile: String,
+    content: String,
+    places: Vec<LeftView>,
+}
+
+/// Where one session left the title.
+#[derive(Serialize)]
+struct LeftView {
+    #[serde(flatten)]
+    place: PlaceView,
+    /// Whether it is the one that the title's resume point gives.
+    resume_point: bool,
+    engaged: bool,
+    /// Whether neither it nor the resume point had seen the other.
+    concurrent: bool,
+    dot: String,
+}
+
+/// `GET`: a title without places has none.
+pub(super) async fn read(State(app): State<App>, path: TitlePath) -> Result<Json<PlacesView>, Problem> {
+    let title = title(path)?;
+    let places = Found::read(&app, &title)?.point(&app).as_ref().map(left).unwrap_or_default();
+    Ok(Json(PlacesView { profile: title.profile.into(), content: title.content.into(), places }))
+}
+
+fn left(point: &ResumePoint) -> Vec<LeftView> {
+    let view = |place: &Place, resume_point, concurrent| LeftView {
+        place: place.into(),
+        resume_point,
+        engaged: place.engaged,
+        concurrent,
+        dot: place.dot.to_string(),
+    };
+    let mut places = vec![(point.place.stamp, view(&point.place, true, false))];
+    places
+        .extend(point.alternatives.iter().map(|it| (it.place.stamp, view(&it.place, false, it.concurrent))));
+    places.sort_by_key(|(stamp, _)| std::cmp::Reverse(*stamp));
+    places.into_iter().map(|(_, view)| view).collect()
+}
+
+/// `POST`: makes one of the places the resume point, as setting it by hand does.
+pub(super) async fn back(
+    State(app): State<App>,
+    path: TitlePath,
+    query: Result<Query<Asked>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (title, asked) = (title(path)?, durability::assurance(query)?);
+    let said = body::object(&headers, body).await?;
+    let session = sessions::text(&said, "restore")?.ok_or_else(|| Problem::Invalid {
+        field: "restore",
+        fix: "is missing: send the session of one of the title's places".into(),
+    })?;
+    let session = SessionId::parse(session).map_err(|why| Problem::id("restore", why))?;
+
+    let found = Found::read(&app, &title)?;
+    condition::check(&headers, found.etag(&app, &title).as_ref())?;
+    let point = found.point(&app).ok_or(NoSuchPlace)?;
+    let done = match restore(&found.vantage(&app, &title), &point, session)? {
+        Some(write) => give(&app, write, asked).await?,
+        None => Done::already(point.place.dot),
+    };
+    let Some(view) = Found::read(&app, &title)?.view(&app, &title) else {
+        // Somebody has erased the title since, and has the last word.
+        return Err(NoSuchPlace.into());
+    };
+    let tag = [(header::ETAG, condition::etag(&view))];
+    Ok((done.headers(), tag, Json(view)).into_response())
+}
