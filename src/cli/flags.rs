@@ -28,6 +28,21 @@ pub(super) struct ServeFlags {
     /// The TCP address for players; port 0 lets the system choose.
     #[arg(long)]
     http_listen: Option<String>,
+    /// Serve whoever comes, even beyond this machine, without asking who they are.
+    #[arg(long)]
+    http_unauthenticated: bool,
+    /// The file of static keys; see `playmark keys new`.
+    #[arg(long)]
+    auth_keys_file: Option<String>,
+    /// The file with the secret of bearer tokens (HS256).
+    #[arg(long)]
+    auth_jwt_secret_file: Option<String>,
+    /// The file with the public keys of bearer tokens.
+    #[arg(long)]
+    auth_jwks_file: Option<String>,
+    /// Where the issuer of bearer tokens publishes its keys.
+    #[arg(long)]
+    auth_jwks_url: Option<String>,
     /// The UDP address for peers; port 0 lets the system choose.
     #[arg(long)]
     replication_listen: Option<String>,
@@ -75,6 +90,10 @@ impl ServeFlags {
             ("region", self.region),
             ("cluster", self.cluster),
             ("http.listen", self.http_listen),
+            ("auth.keys_file", self.auth_keys_file),
+            ("auth.jwt_secret_file", self.auth_jwt_secret_file),
+            ("auth.jwks_file", self.auth_jwks_file),
+            ("auth.jwks_url", self.auth_jwks_url),
             ("replication.listen", self.replication_listen),
             ("replication.ca", self.replication_ca),
             ("replication.certificate", self.replication_certificate),
@@ -92,6 +111,9 @@ impl ServeFlags {
         let texts = texts.into_iter().filter_map(|(key, text)| Some((key, Value::from(text?))));
         let numbers = numbers.into_iter().filter_map(|(key, number)| Some((key, Value::from(number?))));
         let mut given: Vec<Flag> = texts.chain(numbers).collect();
+        if self.http_unauthenticated {
+            given.push(("http.unauthenticated", Value::from(true)));
+        }
         if !self.replication_peer.is_empty() {
             let peers = self.replication_peer.iter().map(|text| peer(text));
             given.push(("replication.peers", Value::from(peers.collect::<anyhow::Result<Vec<_>>>()?)));

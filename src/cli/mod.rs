@@ -5,13 +5,14 @@
 mod certs;
 mod files;
 mod flags;
+mod keys;
 mod serve;
 mod status;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use playmark::crdt::Region;
+use playmark::{crdt::Region, http::auth::Scope};
 
 use flags::ServeFlags;
 
@@ -30,11 +31,33 @@ enum Command {
     /// Make a cluster's certificates.
     #[command(subcommand)]
     Certs(CertsCommand),
+    /// Make static keys for gateways and scripts.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Show how a node stands.
     Status {
         /// The node's HTTP address.
         #[arg(long, default_value = "127.0.0.1:7080")]
         http: SocketAddr,
+        /// A file with the key or token to show, for a node that asks; it needs the scope `admin`.
+        #[arg(long)]
+        key_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+enum KeysCommand {
+    /// Make a key and print it, with the lines to add to the file of keys. Nothing is kept.
+    New {
+        /// Whose key it is: by this name its requests are counted.
+        #[arg(long)]
+        name: String,
+        /// What it allows, and once more for each: play, read, write, events, admin.
+        #[arg(long, required = true, value_parser = keys::scope)]
+        scope: Vec<Scope>,
+        /// For which profile, and once more for each; "*" for every one.
+        #[arg(long)]
+        profile: Vec<String>,
     },
 }
 
@@ -90,7 +113,8 @@ pub(crate) fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Certs(command) => certs::run(command),
-        Command::Status { http } => status::run(http),
+        Command::Keys(command) => keys::run(command),
+        Command::Status { http, key_file } => status::run(http, key_file.as_deref()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

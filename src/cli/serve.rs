@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use anyhow::{Context, anyhow};
 use playmark::{
     config::{Config, Log, LogFormat},
-    http::{self, App},
+    http::{self, App, Gate},
     node::{Clock, Node, StartError},
     store::StoreError,
     transport::TransportError,
@@ -47,6 +47,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
     fs::create_dir_all(&data).with_context(|| format!("data: {}", data.display())).map_err(Failure::Usage)?;
     let keys = files::token_keys(&secret).map_err(Failure::Usage)?;
     let mut asked = asked_to_leave().map_err(Failure::Running)?;
+    let gate = Gate::open(&http).map_err(|why| Failure::Usage(anyhow!("auth: {why}")))?;
+    if http.unauthenticated {
+        tracing::warn!("http.unauthenticated: whoever reaches this node may read and write every profile");
+    }
     let listener = TcpListener::bind(http.listen)
         .await
         .with_context(|| format!("http.listen: cannot listen on {}", http.listen))
@@ -62,7 +66,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     }
     let address = listener.local_addr().map_err(Failure::running)?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let router = App::new(handle.clone(), keys, policy).router();
+    let router = App::new(handle.clone(), keys, policy, gate).router();
     let server = tokio::spawn(http::serve(listener, router, connections(), async {
         // A sender that is gone means the same as one that speaks.
         let _ = stopped.await;

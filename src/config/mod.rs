@@ -5,6 +5,7 @@
 //! was given and what to give instead. A key that is not known is refused, because a misspelt one would
 //! be believed to have an effect.
 
+mod http;
 mod reader;
 mod replication;
 mod sections;
@@ -21,7 +22,7 @@ use figment::{
     value::Value,
 };
 
-use crate::{http, node, playback::Policy, store::RocksOptions};
+use crate::{node, playback::Policy, store::RocksOptions};
 
 use self::{reader::Reader, spelling::distance};
 
@@ -29,12 +30,21 @@ use self::{reader::Reader, spelling::distance};
 const ENVIRONMENT: &str = "PLAYMARK_";
 
 /// Every key, in the order of the reference.
-pub const KEYS: [&str; 17] = [
+pub const KEYS: [&str; 26] = [
     "name",
     "region",
     "cluster",
     "data",
     "http.listen",
+    "http.unauthenticated",
+    "http.allowed_hosts",
+    "auth.keys_file",
+    "auth.jwt_secret_file",
+    "auth.jwks_file",
+    "auth.jwks_url",
+    "auth.jwks_ca_file",
+    "auth.issuer",
+    "auth.audience",
     "replication.listen",
     "replication.ca",
     "replication.certificate",
@@ -60,7 +70,7 @@ pub struct Config {
     /// The node, its store and its links.
     pub node: node::Options,
     /// What players talk to.
-    pub http: http::Options,
+    pub http: crate::http::Options,
     /// What is applied at the door and when reading.
     pub policy: Policy,
     /// What signs tokens.
@@ -127,7 +137,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let data = reader.path("data").unwrap_or_else(|| "./playmark-data".into());
     let replication = reader.has_section("replication").then(|| replication::read(reader));
     let name = sections::read_name(reader);
-    let http = sections::read_http(reader);
+    let http = http::read(reader);
     let policy = sections::read_policy(reader);
     let log = sections::read_log(reader);
     let secret = match (reader.path("tokens.secret_file"), &replication) {

@@ -56,6 +56,25 @@ impl<'a> Reader<'a> {
         text
     }
 
+    /// A list of texts, or a single one.
+    pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let value = self.value(key)?;
+        let values = value.clone().into_array().unwrap_or_else(|| vec![value]);
+        let texts: Option<Vec<_>> = values.iter().map(text_of).collect();
+        if texts.is_none() {
+            self.problem(key, "must be a list of texts");
+        }
+        texts
+    }
+
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        let flag = self.value(key)?.to_bool();
+        if flag.is_none() {
+            self.problem(key, "must be true or false");
+        }
+        flag
+    }
+
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         self.text(key).map(PathBuf::from)
     }
@@ -66,6 +85,11 @@ impl<'a> Reader<'a> {
             self.problem(key, "is required with replication: give a file that `playmark certs` made");
             return None;
         };
+        self.opened(key, path)
+    }
+
+    /// A file that must be there.
+    pub(super) fn opened(&mut self, key: &str, path: PathBuf) -> Option<PathBuf> {
         match std::fs::File::open(&path) {
             Ok(_) => Some(path),
             Err(why) => {

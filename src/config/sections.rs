@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::{
     config::{Log, LogFormat, reader::Reader},
     crdt::Region,
-    http,
     playback::{ENGAGED, Policy},
     transport::NodeName,
 };
@@ -18,15 +17,6 @@ pub(super) fn read_name(reader: &mut Reader<'_>) -> Option<NodeName> {
     let named = NodeName::new(&name, region.clone()?, &cluster);
     let at_fault = if NodeName::new(&name, region?, "any").is_ok() { "cluster" } else { "name" };
     named.map_err(|why| reader.problem(at_fault, &why.to_string())).ok()
-}
-
-pub(super) fn read_http(reader: &mut Reader<'_>) -> Option<http::Options> {
-    let listen = reader.address("http.listen", http::Options::default().listen)?;
-    if !listen.ip().is_loopback() {
-        reader.problem("http.listen", &format!("{listen} is not a loopback address: this version has no authentication, so listen on 127.0.0.1 or [::1] and put a gateway before it"));
-        return None;
-    }
-    Some(http::Options { listen })
 }
 
 pub(super) fn read_policy(reader: &mut Reader<'_>) -> Policy {

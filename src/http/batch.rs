@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::HeaderMap,
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     crdt::{ContentId, TitleId},
-    http::{App, Problem, body, lists, sessions, view::ResumeView},
+    http::{App, Problem, auth::Visitor, body, lists, sessions, view::ResumeView},
     playback::resume,
 };
 
@@ -31,6 +31,7 @@ pub(super) struct Found {
 
 pub(super) async fn read(
     State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -40,6 +41,7 @@ pub(super) async fn read(
     let contents = contents(&asked)?;
     let with_tokens = sessions::flag(&asked, "tokens")?;
 
+    let rights = visitor.rights(&profile);
     let mut found = Found { resume_points: Vec::new(), missing: Vec::new() };
     for content in contents {
         let title = TitleId { profile: profile.clone(), content };
@@ -50,7 +52,7 @@ pub(super) async fn read(
         };
         let mut view = ResumeView::new(&title, &point);
         if with_tokens {
-            let claims = sessions::claims(&app, title, None, &registers);
+            let claims = sessions::claims(&app, title, None, rights, &registers);
             (view.token, view.anchor_ms) = (Some(app.sign(&claims)), Some(claims.anchor.as_ms()));
         }
         found.resume_points.push(view);

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     crdt::{Stamp, TitleId, WallTime},
-    http::{App, Problem},
+    http::{
+        App, Problem,
+        auth::{Scope, Visitor},
+    },
     node::ReadError,
     playback::{
         Accepted, Claims, Heartbeat, Known, Outcome, Refused, Sample, Sender, SessionId, Shown, accept, slot,
@@ -23,6 +26,7 @@ pub(super) struct Admitted {
 /// Judges a request's heartbeats one after the other, at one moment.
 pub(super) struct Door<'a> {
     app: &'a App,
+    visitor: &'a Visitor,
     now: WallTime,
     claims: BTreeMap<String, Arc<Claims>>,
     fences: BTreeMap<TitleId, Option<Stamp>>,
@@ -31,18 +35,17 @@ pub(super) struct Door<'a> {
 }
 
 impl<'a> Door<'a> {
-    pub(super) fn new(app: &'a App, now: WallTime) -> Self {
+    pub(super) fn new(app: &'a App, visitor: &'a Visitor, now: WallTime) -> Self {
         let (claims, fences, current) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { app, now, claims, fences, current }
+        Self { app, visitor, now, claims, fences, current }
     }
 
     pub(super) fn admit(&mut self, heartbeat: &Heartbeat) -> Result<Admitted, Problem> {
         let claims = heartbeat.token.as_deref().map(|token| self.claims(token)).transpose()?;
-        let (title, session) = match &claims {
+        let place = match &claims {
             Some(claims) => (claims.title.clone(), claims.session),
-            None => heartbeat.unsigned()?,
+            None => self.unsigned(heartbeat)?,
         };
-        let place = (title, session);
         if heartbeat.wants_current() {
             self.look_up(&place)?;
         }
@@ -51,13 +54,20 @@ impl<'a> Door<'a> {
         let known = Known { fence, current: current.map(|(stamp, sample)| (*stamp, sample)) };
         let sender = match &claims {
             Some(claims) => Sender::Signed(claims),
-            None => Sender::Unsigned { title: &place.0, session },
+            None => Sender::Unsigned { title: &place.0, session: place.1 },
         };
         let accepted = accept(heartbeat, sender, known, self.now, self.app.policy());
         let sent_elapsed_ms = heartbeat.sent_elapsed_ms.unwrap_or_default();
         let accepted = accepted.map_err(|why| self.refused(why, claims.as_deref(), sent_elapsed_ms))?;
         self.keep_current(&place, &accepted);
         Ok(Admitted { accepted, claims, sent_elapsed_ms })
+    }
+
+    /// Whose report it is that no token speaks for; whoever brings it must be allowed to.
+    fn unsigned(&self, heartbeat: &Heartbeat) -> Result<(TitleId, SessionId), Problem> {
+        let place = heartbeat.unsigned()?;
+        self.visitor.may(&[Scope::Play], &place.0.profile)?;
+        Ok(place)
     }
 
     fn claims(&mut self, token: &str) -> Result<Arc<Claims>, Problem> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     crdt::IdError,
-    http::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN},
+    http::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN, auth::Denied},
     node::{ReadError, WriteError},
     playback::{HeartbeatError, NoSuchPlace, OutOfOrder, Refused, TokenError},
 };
@@ -23,6 +23,12 @@ const RETRY_AFTER_S: u32 = 1;
 /// Why a request, or one of its heartbeats, has no other answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
+    /// A caller who is turned away.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// A request by a name that is not this node's.
+    #[error("this node is not asked by that name; use one of its own, or list it in http.allowed_hosts")]
+    Misdirected,
     /// No route.
     #[error("there is nothing at this path")]
     NoSuchPath,
@@ -132,6 +138,8 @@ impl Problem {
         use StatusCode as S;
         let kind = |name, status, title| Kind { name, status, title };
         match self {
+            Self::Denied(why) => denied(why),
+            Self::Misdirected => kind("misdirected", S::MISDIRECTED_REQUEST, "Not this node's name"),
             Self::NoSuchPath => kind("no-such-path", S::NOT_FOUND, "No such path"),
             Self::NoSuchMethod => kind("no-such-method", S::METHOD_NOT_ALLOWED, "No such method"),
             Self::MediaType { .. } => kind("media-type", S::UNSUPPORTED_MEDIA_TYPE, "Wrong type of body"),
@@ -225,7 +233,12 @@ impl Problem {
             Self::NotAsSaid { etag: Some(etag) } => {
                 put("etag", json!(etag.to_str().unwrap_or_default()));
             }
-            Self::NoSuchPath
+            Self::Denied(Denied::NoScope { needed }) => {
+                put("scopes", json!(needed.iter().map(|scope| scope.as_str()).collect::<Vec<_>>()));
+            }
+            Self::Denied(_)
+            | Self::Misdirected
+            | Self::NoSuchPath
             | Self::NoSuchMethod
             | Self::NotAsSaid { etag: None }
             | Self::NoSuchPlace(_)
@@ -249,6 +262,23 @@ impl Problem {
     pub(super) fn id(field: &'static str, why: IdError) -> Self {
         Self::Invalid { field, fix: why.to_string() }
     }
+}
+
+fn denied(why: &Denied) -> Kind {
+    use StatusCode as S;
+    let (name, status, title) = match why {
+        Denied::Nobody => ("unauthenticated", S::UNAUTHORIZED, "Who asks?"),
+        Denied::Invalid(_) => ("bad-credential", S::UNAUTHORIZED, "Not a credential for this node"),
+        Denied::Expired => ("credential-expired", S::UNAUTHORIZED, "Credential expired"),
+        Denied::KeysUnknown => {
+            ("keys-unknown", S::SERVICE_UNAVAILABLE, "The issuer's keys are not known yet")
+        }
+        Denied::NoScope { .. } => ("no-scope", S::FORBIDDEN, "Not allowed"),
+        Denied::NotForProfile | Denied::NotForEverybody => {
+            ("not-your-profile", S::FORBIDDEN, "Not for this profile")
+        }
+    };
+    Kind { name, status, title }
 }
 
 fn refused(why: Refused) -> Kind {
@@ -276,14 +306,19 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(self.document())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let challenge = if let Self::Denied(why) = &self {
+            why.challenge()
+        } else {
+            (status == StatusCode::UNAUTHORIZED).then(|| "Playmark-Token".to_owned())
+        };
+        if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if let Self::NotAsSaid { etag: Some(etag) } = self {
             headers.insert(header::ETAG, etag);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Playmark-Token"));
         }
         response
     }

@@ -3,7 +3,7 @@
 //! All heartbeats of a request are judged, then written in one turn; a bad one refuses itself alone.
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Body,
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, StatusCode},
@@ -16,6 +16,7 @@ use crate::{
     crdt::{Dot, Merged, WallTime},
     http::{
         App, Problem,
+        auth::Visitor,
         body::{self, Heartbeats},
         door::{Admitted, Door},
         durability::{self, Asked},
@@ -71,21 +72,27 @@ struct ToldMany {
 
 pub(super) async fn take(
     State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
     query: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let asked = durability::assurance(query)?;
     match body::heartbeats(&headers, body).await? {
-        Heartbeats::One(heartbeat) => one(&app, heartbeat?, asked).await,
-        Heartbeats::Many(heartbeats) => many(&app, heartbeats, asked).await,
+        Heartbeats::One(heartbeat) => one(&app, &visitor, heartbeat?, asked).await,
+        Heartbeats::Many(heartbeats) => many(&app, &visitor, heartbeats, asked).await,
     }
 }
 
-async fn one(app: &App, mut heartbeat: Heartbeat, asked: Assurance) -> Result<Response, Problem> {
+async fn one(
+    app: &App,
+    visitor: &Visitor,
+    mut heartbeat: Heartbeat,
+    asked: Assurance,
+) -> Result<Response, Problem> {
     settle([&mut heartbeat])?;
     let now = app.node().now().wall;
-    let admitted = Door::new(app, now).admit(&heartbeat)?;
+    let admitted = Door::new(app, visitor, now).admit(&heartbeat)?;
     let written = write(app, [&admitted], asked).await?;
 
     let mut titles = Titles::default();
@@ -103,12 +110,13 @@ async fn one(app: &App, mut heartbeat: Heartbeat, asked: Assurance) -> Result<Re
 
 async fn many(
     app: &App,
+    visitor: &Visitor,
     mut heartbeats: Vec<Result<Heartbeat, playback::HeartbeatError>>,
     asked: Assurance,
 ) -> Result<Response, Problem> {
     settle(heartbeats.iter_mut().flatten())?;
     let now = app.node().now().wall;
-    let mut door = Door::new(app, now);
+    let mut door = Door::new(app, visitor, now);
     let admitted: Vec<Result<Admitted, Problem>> =
         heartbeats.into_iter().map(|heartbeat| door.admit(&heartbeat?)).collect();
     let written = write(app, admitted.iter().flatten(), asked).await?;

@@ -10,6 +10,7 @@
 //! limits that are defaults of a library.
 
 mod admin;
+pub mod auth;
 mod batch;
 mod body;
 mod commands;
@@ -20,6 +21,7 @@ mod erasures;
 mod error;
 mod explain;
 mod export;
+mod gate;
 mod heartbeats;
 mod history;
 mod lists;
@@ -37,6 +39,7 @@ pub use batch::BATCH_CONTENTS_MAX;
 pub use body::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX};
 pub use error::{PROBLEMS, Problem};
 pub use export::EXPORT_PIECE_BYTES;
+pub use gate::Gate;
 pub use lists::LISTED_MAX;
 pub use server::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, HEADERS_MAX, LEAVE_WITHIN, serve};
 pub use wait::{WAIT_MAX, WAITS_MAX};
@@ -62,17 +65,28 @@ use crate::{
 /// news (`Prefer: wait=N`) may take so much longer.
 pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
 
-/// Where players are served.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Where players are served, and which.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
     /// The TCP address; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// What credentials are taken.
+    pub auth: auth::Options,
+    /// Serves whoever comes, from wherever: said aloud, because it is meant by few.
+    pub unauthenticated: bool,
+    /// The names, beside those of the loopback, by which a node that asks nobody may be asked.
+    pub allowed_hosts: Vec<String>,
 }
 
 impl Default for Options {
     /// Port 7080 of this machine alone.
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7080)) }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7080)),
+            auth: auth::Options::default(),
+            unauthenticated: false,
+            allowed_hosts: Vec::new(),
+        }
     }
 }
 
@@ -87,14 +101,15 @@ struct Inner {
     node: Handle,
     keys: TokenKeys,
     policy: Policy,
+    gate: Gate,
     waits: Arc<Semaphore>,
 }
 
 impl App {
-    /// Makes what answers for a node.
-    pub fn new(node: Handle, keys: TokenKeys, policy: Policy) -> Self {
+    /// Makes what answers for a node, to whom the gate lets in.
+    pub fn new(node: Handle, keys: TokenKeys, policy: Policy, gate: Gate) -> Self {
         let waits = Arc::new(Semaphore::new(WAITS_MAX));
-        Self { inner: Arc::new(Inner { node, keys, policy, waits }) }
+        Self { inner: Arc::new(Inner { node, keys, policy, gate, waits }) }
     }
 
     /// Every route, with its fallbacks and the bound on a request's time.
@@ -120,6 +135,7 @@ impl App {
             .route("/readyz", get(admin::readyz))
             .fallback(async || Problem::NoSuchPath)
             .method_not_allowed_fallback(async || Problem::NoSuchMethod)
+            .layer(middleware::from_fn_with_state(self.clone(), gate::pass))
             .layer(middleware::from_fn(bound))
             .with_state(self)
     }
@@ -130,6 +146,10 @@ impl App {
 
     fn policy(&self) -> &Policy {
         &self.inner.policy
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.inner.gate
     }
 
     fn keys(&self) -> &TokenKeys {

@@ -1,7 +1,7 @@
 //! `GET /v1/profiles/{profile}/resume-points/{content}`: where?
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
@@ -14,7 +14,9 @@ use serde::Deserialize;
 use crate::{
     crdt::{Dot, TitleId},
     http::{
-        App, Problem, condition,
+        App, Problem,
+        auth::Visitor,
+        condition,
         explain::{self, ExplanationView},
         sessions,
         view::ResumeView,
@@ -35,6 +37,7 @@ pub(super) struct Asked {
 
 pub(super) async fn read(
     State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
     path: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
@@ -52,7 +55,7 @@ pub(super) async fn read(
 
     let mut wait = headers.contains_key(header::IF_NONE_MATCH).then(|| Wait::begin(&app, &headers)).flatten();
     loop {
-        match answer(&app, &title, &headers, stale, explained)? {
+        match answer(&app, &visitor, &title, &headers, stale, explained)? {
             Answer::Place(response) => return Ok(response),
             Answer::Same(mut unchanged) => {
                 let Some(wait) = &mut wait else { return Ok(unchanged) };
@@ -82,6 +85,7 @@ enum Answer {
 
 fn answer(
     app: &App,
+    visitor: &Visitor,
     title: &TitleId,
     headers: &HeaderMap,
     stale: bool,
@@ -90,7 +94,7 @@ fn answer(
     let registers = app.node().title(title)?;
     let explanation = (explained == Explained::Fully)
         .then(|| ExplanationView::new(&explain(&registers, None, app.policy()), app.policy()));
-    let claims = sessions::claims(app, title.clone(), None, &registers);
+    let claims = sessions::claims(app, title.clone(), None, visitor.rights(&title.profile), &registers);
     let (token, anchor_ms) = (app.sign(&claims), claims.anchor.as_ms());
     let Some(point) = resume(&registers, None, app.policy()) else {
         let explanation = explanation.map(ExplanationView::into_value);

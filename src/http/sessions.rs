@@ -1,7 +1,7 @@
 //! `POST /v1/sessions`: a token to report under, and where to begin.
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Body,
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -11,7 +11,12 @@ use serde_json::Value;
 
 use crate::{
     crdt::{Register, Slot, TitleId},
-    http::{App, Problem, body, view::ResumeView},
+    http::{
+        App, Problem,
+        auth::{Scope, Visitor},
+        body,
+        view::ResumeView,
+    },
     node::identity,
     playback::{Claims, Device, Rights, Series, SessionId, Shown, resume},
 };
@@ -29,6 +34,7 @@ pub(super) struct Opened {
 
 pub(super) async fn open(
     State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Opened>), Problem> {
@@ -36,6 +42,7 @@ pub(super) async fn open(
     let profile = text(&asked, "profile")?.ok_or_else(|| missing("profile", "who watches"))?;
     let content = text(&asked, "content")?.ok_or_else(|| missing("content", "what is watched"))?;
     let title = parse_title(profile, content)?;
+    visitor.may(&[Scope::Play], &title.profile)?;
     let device = text(&asked, "device")?.map(Device::parse).transpose();
     let device = device.map_err(|why| Problem::id("device", why))?;
     let series = text(&asked, "series")?.map(Series::parse).transpose();
@@ -44,7 +51,7 @@ pub(super) async fn open(
     let incognito = flag(&asked, "incognito")?;
 
     let registers = app.node().title(&title)?;
-    let claims = Claims { series, incognito, ..claims(&app, title, device, &registers) };
+    let claims = Claims { series, incognito, ..claims(&app, title, device, Rights::ALL, &registers) };
     let point = resume(&registers, None, app.policy());
     Ok((
         StatusCode::CREATED,
@@ -64,12 +71,13 @@ pub(super) fn claims(
     app: &App,
     title: TitleId,
     device: Option<Device>,
+    rights: Rights,
     registers: &[(Slot, Register)],
 ) -> Claims {
     let session = SessionId::from_random(identity::random());
     let stamps: Vec<_> = registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
     let shown = Shown::to(session, &stamps, None);
-    Claims::open(title, session, device, Rights::ALL, &shown, app.node().now().wall, app.policy())
+    Claims::open(title, session, device, rights, &shown, app.node().now().wall, app.policy())
 }
 
 /// Takes two texts as a title.

@@ -1,6 +1,7 @@
 //! What players see of a node: one clear answer to whatever they send.
 
 mod answers;
+mod auth;
 mod batches;
 mod bodies;
 mod commands;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use playmark::{
-    http::{self, App},
+    http::{self, App, Gate},
     node::{self, Clock, Handle},
     playback::{Policy, TokenKeys},
     store::RocksOptions,
@@ -45,7 +45,7 @@ impl Inside {
         let node = node::Node::start(options, Clock::start()).expect("the directory is new");
         let handle = node.handle();
         let keys = TokenKeys::new(&[7; 32]).expect("it is long enough");
-        let router = App::new(handle.clone(), keys, Policy::default()).router();
+        let router = App::new(handle.clone(), keys, Policy::default(), Gate::default()).router();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
         let (stop, stopped) = oneshot::channel();
@@ -95,7 +95,7 @@ async fn a_node_that_leaves_lives_and_reads_and_takes_nothing() {
 async fn a_connection_beyond_the_bound_waits_until_another_leaves() {
     let inside = Inside::start(1).await;
     let ask = async |stream: &mut TcpStream| {
-        let request = b"GET /healthz HTTP/1.1\r\nHost: playmark\r\n\r\n";
+        let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
         within(stream.write_all(request)).await.expect("it is open");
     };
     let hear = async |stream: &mut TcpStream| {

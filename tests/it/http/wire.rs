@@ -37,7 +37,7 @@ async fn a_body_that_breaks_off_or_never_comes_is_answered_and_stores_nothing() 
     let (_home, node) = Node::alone().await;
     let good = anonymous("metropolis", 61_000, "playing").to_string();
     let head = |headers: &str| {
-        format!("{POST} HTTP/1.1\r\nHost: playmark\r\nConnection: close\r\n{headers}\r\n\r\n")
+        format!("{POST} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n\r\n")
     };
     let cases = [
         (head("Transfer-Encoding: chunked") + "nothing\r\n", 400, "body-unreadable"),

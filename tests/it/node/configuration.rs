@@ -7,6 +7,19 @@ use tempfile::TempDir;
 async fn a_wrong_configuration_names_its_key_and_the_fix() {
     let cases = [
         ("[http]\nlisten = \"0.0.0.0:7080\"", "http.listen", "loopback"),
+        (
+            "[http]\nunauthenticated = true\n[auth]\nkeys_file = \"/dev/null\"",
+            "http.unauthenticated",
+            "contradicts",
+        ),
+        ("[http]\nallowed_hosts = [\"tv.example:80\"]", "http.allowed_hosts", "without a port"),
+        ("[http]\nunauthenticated = 7", "http.unauthenticated", "true or false"),
+        ("[auth]\nkeys_file = \"/nowhere/keys.toml\"", "auth.keys_file", "/nowhere/keys.toml"),
+        ("[auth]\nkeys_file = \"/dev/null\"\naudience = \"a\"", "auth.audience", "bearer tokens"),
+        ("[auth]\njwks_url = \"http://id.example/keys\"", "auth.jwks_url", "https://"),
+        ("[auth]\njwks_url = \"https://id/\"\njwks_file = \"/dev/null\"", "auth.jwks_url", "leave one"),
+        ("[auth]\njwks_file = \"/dev/null\"", "auth", "no key set"),
+        ("[auth]\njwt_secret_file = \"/dev/null\"", "auth", "must have 32"),
         ("regoin = \"eu\"", "regoin", "did you mean region"),
         ("[playback]\nengaged_ms = 5", "playback.engaged_ms", "3000"),
         ("[replication]", "replication.ca", "certs"),

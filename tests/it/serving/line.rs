@@ -43,7 +43,7 @@ pub(crate) fn split(answer: &str) -> (u16, &str) {
 pub(crate) fn request(first_line: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "{first_line} HTTP/1.1\r\nHost: playmark\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        "{first_line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
     )
 }
 

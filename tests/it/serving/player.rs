@@ -22,6 +22,19 @@ impl Player {
         Self { address, client: Client::new() }
     }
 
+    /// The same with this credential.
+    pub(crate) fn holding(&self, credential: &str) -> Self {
+        self.showing(&format!("Bearer {credential}"))
+    }
+
+    /// The same with this in the header that says who asks.
+    pub(crate) fn showing(&self, authorization: &str) -> Self {
+        let value = authorization.parse().expect("a header's value");
+        let client =
+            Client::builder().default_headers([(header::AUTHORIZATION, value)].into_iter().collect());
+        Self { address: self.address, client: client.build().expect("a client") }
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

@@ -14,7 +14,7 @@ pub(crate) async fn problem(answer: Response, status: u16, kind: &str, of: &str)
     let text = answer.text().await.expect("it is text");
     assert_eq!(found, status, "{of}: {text}");
     assert_eq!(headers[header::CONTENT_TYPE], "application/problem+json", "{of}");
-    assert_eq!(headers.contains_key(header::RETRY_AFTER), status == 503, "{of}: {headers:?}");
+    assert_eq!(headers.contains_key(header::RETRY_AFTER), [429, 503].contains(&status), "{of}: {headers:?}");
     let document = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!(kind_of(&document), (status, kind), "{of}: {text}");
     document

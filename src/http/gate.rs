@@ -1,0 +1,126 @@
+//! The gate: what is asked of every request before its handler is called.
+
+use std::net::IpAddr;
+
+use axum::{
+    extract::{MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
+    http::{HeaderMap, Uri, header, uri::Authority},
+    middleware::Next,
+    response::Response,
+};
+
+use crate::http::{
+    App, Options, Problem,
+    auth::{Auth, Caller, Need, Visitor},
+};
+
+/// Who is let in. The default asks nobody anything.
+#[derive(Debug, Default)]
+pub struct Gate {
+    auth: Option<Auth>,
+    hosts: Hosts,
+}
+
+impl Gate {
+    /// Begins to ask, as the options want it; on the runtime that serves players.
+    ///
+    /// # Errors
+    /// The operator's: a file of credentials, in words.
+    pub fn open(options: &Options) -> Result<Self, String> {
+        let asks = options.auth.asks();
+        let auth = asks.then(|| Auth::start(&options.auth)).transpose()?;
+        let guards = !options.allowed_hosts.is_empty() || !asks && options.listen.ip().is_loopback();
+        let hosts = if guards { Hosts::Ours(options.allowed_hosts.clone()) } else { Hosts::Any };
+        Ok(Self { auth, hosts })
+    }
+}
+
+/// The names by which a node may be asked.
+///
+/// Where nobody is asked who they are, a page of anyone's could talk to this machine through a browser on
+/// it, by a name of its own that leads here (DNS rebinding). Its requests carry that name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+enum Hosts {
+    #[default]
+    Any,
+    /// The loopback's own, and these.
+    Ours(Vec<String>),
+}
+
+impl Hosts {
+    fn admit(&self, headers: &HeaderMap, uri: &Uri) -> bool {
+        let Self::Ours(allowed) = self else { return true };
+        let mut named = headers
+            .get_all(header::HOST)
+            .iter()
+            .map(|host| host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()));
+        let of_headers = named.all(|host| host.is_some_and(|host| is_ours(host.host(), allowed)));
+        of_headers && uri.host().is_none_or(|host| is_ours(host, allowed))
+    }
+}
+
+fn is_ours(host: &str, allowed: &[String]) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let address: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.is_some_and(|address| address.is_loopback())
+        || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(&host))
+}
+
+/// Asks, and tells the handler who it was that came.
+pub(super) async fn pass(
+    State(app): State<App>,
+    pattern: Option<MatchedPath>,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let need = pattern.as_ref().map_or(Need::Nothing, |it| Need::of(request.method(), it.as_str()));
+    let gate = app.gate();
+    if need != Need::Nothing && !gate.hosts.admit(request.headers(), request.uri()) {
+        return Err(Problem::Misdirected);
+    }
+    let caller = match &gate.auth {
+        Some(auth) => auth.caller(request.headers(), app.node().now().wall),
+        None => Ok(Caller::Anyone),
+    };
+    let visitor = Visitor::new(caller);
+    let params = params.ok();
+    let mut params = params.iter().flatten();
+    let profile = params.find_map(|(name, value)| (name == "profile").then_some(value));
+    visitor.meets(need, profile).inspect_err(|why| tracing::debug!(%why, ?pattern, "turned away"))?;
+    request.extensions_mut().insert(visitor);
+    Ok(next.run(request).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_ours_and_those_that_are_allowed() {
+        let hosts = Hosts::Ours(vec!["tv.example".into()]);
+        let check = |host: &str, expected| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().expect("a value"));
+            assert_eq!(hosts.admit(&headers, &Uri::from_static("/v1")), expected, "{host}");
+        };
+        for host in
+            ["localhost", "LOCALHOST:7080", "a.localhost", "127.0.0.1:7080", "127.9.9.9", "[::1]:7080"]
+        {
+            check(host, true);
+        }
+        for host in ["tv.example", "TV.example:80", "tv.example."] {
+            check(host, true);
+        }
+        for host in
+            ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "a b"]
+        {
+            check(host, false);
+        }
+        assert!(hosts.admit(&HeaderMap::new(), &Uri::from_static("/v1")), "HTTP/1.0 names nobody");
+        assert!(!hosts.admit(&HeaderMap::new(), &Uri::from_static("http://evil.example/v1")));
+        assert!(Hosts::Any.admit(&HeaderMap::new(), &Uri::from_static("http://evil.example/v1")));
+    }
+}
