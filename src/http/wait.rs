@@ -18,10 +18,12 @@ use crate::{crdt::VersionVector, http::App};
 /// The longest wait: what proxies let pass without a word.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// How many requests wait at a time. One more is answered at once, as if it had not asked to wait.
-pub const WAITS_MAX: usize = 1_024;
+/// How many requests wait at a time: each holds a connection, and where a process may open the usual
+/// thousand files, these leave a third of the connections to others. One more is answered at once, as if
+/// it had not asked to wait.
+pub const WAITS_MAX: usize = 256;
 
-/// The pause between two looks of one request: with every place taken, a tenth of a core at most.
+/// The pause between two looks of one request: with every place taken, a few hundredths of a core at most.
 const LOOKS_APART: Duration = Duration::from_millis(100);
 
 /// How soon who waits finds out that the node leaves.

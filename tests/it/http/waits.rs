@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use reqwest::{StatusCode, header};
+use playmark::http::WAITS_MAX;
+use reqwest::{Response, StatusCode, header};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     patience::within,
     serving::{Node, Player, anonymous, problem, report, route_of},
 };
+
+/// How many more wait in a test than may.
+const TOO_MANY: usize = 3;
 
 async fn tag(node: &Player, content: &str) -> String {
     node.place(content).await.headers()[header::ETAG].to_str().expect("it is ASCII").to_owned()
@@ -66,21 +70,44 @@ async fn who_knows_less_than_the_node_or_does_not_ask_to_wait_is_answered_at_onc
     assert!(began.elapsed() < Duration::from_secs(30));
 }
 
+/// Lets as many wait as may; those beyond are answered at once, by which the rest are known to wait.
+async fn all_wait(node: &Player, content: &str) -> JoinSet<Response> {
+    let (tag, path) = (tag(node, content).await, route_of("ada", content));
+    let mut waits = JoinSet::new();
+    for _ in 0..WAITS_MAX + TOO_MANY {
+        let (player, path, tag) = (Player::clone(node), path.clone(), tag.clone());
+        waits.spawn(async move { player.news(&path, &tag, "wait=30").await });
+    }
+    for _ in 0..TOO_MANY {
+        let first = within(waits.join_next()).await.expect("some are left").expect("it does not panic");
+        assert_eq!(first.status(), StatusCode::NOT_MODIFIED);
+        assert!(!first.headers().contains_key("preference-applied"), "it did not wait");
+    }
+    waits
+}
+
 #[tokio::test]
-async fn a_node_that_leaves_does_not_wait_for_who_waits() {
+async fn where_as_many_wait_as_may_more_are_answered_at_once_and_all_of_them_by_the_change() {
+    let (_home, node) = Node::alone().await;
+    let opened = node.open("metropolis").await;
+    node.stored(&report(&opened, 1, 61_000, "playing")).await;
+    let waits = all_wait(&node, "metropolis").await;
+    node.stored(&report(&opened, 2, 99_000, "playing")).await;
+    let woken: Vec<_> = within(waits.join_all()).await.iter().map(Response::status).collect();
+    assert_eq!(woken, [StatusCode::OK; WAITS_MAX]);
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_answers_all_who_wait() {
     let (_home, node) = Node::alone().await;
     node.stored(&anonymous("metropolis", 61_000, "playing")).await;
-    let (tag, path) = (tag(&node, "metropolis").await, route_of("ada", "metropolis"));
-    let player = Player::clone(&node);
-    let waits = tokio::spawn(async move { player.news(&path, &tag, "wait=30").await.status() });
-    // It is sure to wait once the node has heard a request that came after.
-    node.stored(&anonymous("metropolis", 61_000, "playing")).await;
+    let waits = all_wait(&node, "metropolis").await;
     let began = Instant::now();
     node.signal("TERM").await;
     let (code, log) = node.ended().await;
     assert_eq!(code, Some(0), "{log:?}");
-    assert!(began.elapsed() < Duration::from_secs(30));
-    let status = within(waits).await.expect("it does not panic");
-    assert!([StatusCode::NOT_MODIFIED, StatusCode::OK].contains(&status), "{status}");
+    assert!(began.elapsed() < Duration::from_secs(30), "it did not wait until their time was over");
+    let answered: Vec<_> = within(waits.join_all()).await.iter().map(Response::status).collect();
+    assert_eq!(answered, [StatusCode::NOT_MODIFIED; WAITS_MAX]);
     assert!(!log.iter().any(|line| line.contains("were not answered")), "{log:?}");
 }
