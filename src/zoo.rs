@@ -56,6 +56,10 @@ pub enum Bug {
     SyncedOfAnEarlierLink,
     /// A fence that rises sweeps nothing out.
     RisenFenceSweepsNothing,
+    /// What a profile's fence has erased is merged again.
+    MergedBehindProfileFence,
+    /// An entry that a profile's fence has erased is answered without the fence.
+    ProfileFenceUntold,
     /// A register comes into a title that has no place for it.
     TitleOverfilled,
     /// A session's time line begins at the node's wall, whatever has been shown.
@@ -78,7 +82,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,
@@ -104,6 +108,8 @@ impl Bug {
         Self::EarlyUnnoted,
         Self::SyncedOfAnEarlierLink,
         Self::RisenFenceSweepsNothing,
+        Self::MergedBehindProfileFence,
+        Self::ProfileFenceUntold,
         Self::TitleOverfilled,
         Self::AnchorFromWallAlone,
         Self::StampWithoutMovement,

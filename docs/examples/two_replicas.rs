@@ -12,7 +12,7 @@ use playmark::{
 
 fn main() {
     let now = Now::at_ms(1_000);
-    let retain = Retain { leaving: |_| Vec::new(), sweeps: |_| false };
+    let retain = Retain { leaving: |_, _| Vec::new(), fence: Slot::LAST };
     let mut replicas: Vec<_> = [1, 2]
         .map(|bits| Options {
             id: ReplicaId::from_random(bits),

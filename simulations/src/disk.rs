@@ -7,7 +7,10 @@ use std::{
 };
 
 use playmark::{
-    crdt::{ContentId, Key, Origin, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector},
+    crdt::{
+        ContentId, Key, Origin, ProfileId, Register, Slot, Span, Stamp, Timestamp, TitleId, VersionVector,
+    },
+    playback::{Title, slot::FENCE},
     store::{Batch, Durability, FailedCommit, MemoryStore, Read, Store, StoreError},
 };
 use xxhash_rust::xxh3::Xxh3;
@@ -102,6 +105,16 @@ impl Platter {
 
     pub(crate) fn title(&self, title: &TitleId) -> Vec<(Slot, Register)> {
         self.store.title(title).expect("memory can be read")
+    }
+
+    /// A title as the node's readers find it.
+    pub(crate) fn found(&self, title: &TitleId) -> Title {
+        Title::read(&self.store, title).expect("memory can be read")
+    }
+
+    /// The fence of the profile that a title belongs to.
+    pub(crate) fn profile_fence(&self, title: &TitleId) -> Option<Stamp> {
+        self.register(&title.profile.scope().key(FENCE)).map(|fence| fence.stamp)
     }
 
     pub(crate) fn synced(&self) -> &VersionVector {

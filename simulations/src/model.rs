@@ -9,7 +9,7 @@ use std::{
 
 use playmark::{
     crdt::{Dot, Key, Register, Slot, Stamp, TitleId},
-    playback::slot::{COMPLETIONS_KEPT, GLIMPSES_KEPT, SESSIONS_KEPT, SlotKind},
+    playback::slot::{COMPLETIONS_KEPT, FENCE, GLIMPSES_KEPT, SESSIONS_KEPT, SlotKind},
 };
 
 use crate::{disk::Platter, ledger::Line};
@@ -21,12 +21,16 @@ pub(crate) fn stands(platter: &Platter, line: &Line) -> bool {
     }
     let title = platter.title(&line.key.title);
     let stamps: Vec<_> = title.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
-    falls(&stamps, line.key.slot, line.stamp)
+    falls(&stamps, platter.profile_fence(&line.key.title), &line.key, line.stamp)
 }
 
-/// Whether a register with this slot and stamp has no place among the registers of its title.
-pub(crate) fn falls(title: &[(Slot, Stamp)], slot: Slot, stamp: Stamp) -> bool {
-    let kind = SlotKind::of(slot);
+/// Whether a register with this key and stamp has no place among the registers of its title, under the
+/// fence of its profile.
+pub(crate) fn falls(title: &[(Slot, Stamp)], profile_fence: Option<Stamp>, key: &Key, stamp: Stamp) -> bool {
+    let (slot, kind) = (key.slot, SlotKind::of(key.slot));
+    if !key.title.is_scope() && kind != Some(SlotKind::Settings) && Some(stamp) <= profile_fence {
+        return true;
+    }
     let erased = title.iter().any(|&(other, fence)| {
         SlotKind::of(other) == Some(SlotKind::Fence) && stamp <= fence && other != slot
     });
@@ -68,11 +72,17 @@ impl Reference {
 
     /// Takes out what its title has no room for.
     pub(crate) fn prune(&mut self) {
-        for slots in self.titles.values_mut() {
+        let scopes = self.titles.iter().filter(|(title, _)| title.is_scope());
+        let fence = |(title, slots): (&TitleId, &BTreeMap<Slot, Standing>)| {
+            Some((title.profile.clone(), slots.get(&FENCE)?.stamp))
+        };
+        let fences: BTreeMap<_, _> = scopes.filter_map(fence).collect();
+        for (title, slots) in &mut self.titles {
+            let fence = fences.get(&title.profile).copied();
             let stamps: Vec<_> = slots.iter().map(|(&slot, it)| (slot, it.stamp)).collect();
             let fallen: BTreeSet<_> = stamps
                 .iter()
-                .filter(|&&(slot, stamp)| falls(&stamps, slot, stamp))
+                .filter(|&&(slot, stamp)| falls(&stamps, fence, &title.key(slot), stamp))
                 .map(|&(slot, _)| slot)
                 .collect();
             slots.retain(|slot, _| !fallen.contains(slot));

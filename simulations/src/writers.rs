@@ -83,7 +83,7 @@ impl Writers {
     fn key(&self, rng: &mut ChaCha8Rng) -> Key {
         let title = &self.titles[rng.random_range(0..self.titles.len())];
         if chance(rng, self.load.fence_percent) {
-            return title.key(FENCE);
+            return if chance(rng, 25) { title.profile.scope().key(FENCE) } else { title.key(FENCE) };
         }
         let session = rng.random_range(0..self.load.sessions);
         let mut id = [0; 16];

@@ -76,6 +76,25 @@ id! {
     ContentId, "a content", CONTENT_BYTES_MAX
 }
 
+impl ProfileId {
+    /// The title under which what concerns the whole profile stands: its fence, its settings.
+    ///
+    /// Its content id is the empty text, which [`ContentId::parse`] takes from nobody.
+    pub fn scope(&self) -> TitleId {
+        TitleId { profile: self.clone(), content: ContentId("".into()) }
+    }
+}
+
+impl ContentId {
+    /// Takes a text as it stands in a key: an id, or the empty one of a profile's scope.
+    ///
+    /// # Errors
+    /// As for [`ContentId::parse`], save for the empty text.
+    pub fn of_key(text: &str) -> Result<Self, IdError> {
+        if text.is_empty() { Ok(Self("".into())) } else { Self::parse(text) }
+    }
+}
+
 /// One viewer's one content: the unit that is read, pruned and answered together.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct TitleId {
@@ -118,6 +137,11 @@ impl TitleId {
     /// Either of them may not be an id.
     pub fn parse(profile: &str, content: &str) -> Result<Self, IdError> {
         Ok(Self { profile: ProfileId::parse(profile)?, content: ContentId::parse(content)? })
+    }
+
+    /// Says whether this is no title but the scope of a profile.
+    pub fn is_scope(&self) -> bool {
+        self.content.as_str().is_empty()
     }
 
     /// Names one of the title's registers.

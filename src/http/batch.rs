@@ -14,7 +14,6 @@ use serde_json::Value;
 use crate::{
     crdt::{ContentId, TitleId},
     http::{App, Problem, auth::Visitor, body, lists, sessions, view::ResumeView},
-    playback::resume,
 };
 
 /// How many contents one request may name: more than a screen shows.
@@ -42,17 +41,18 @@ pub(super) async fn read(
     let with_tokens = sessions::flag(&asked, "tokens")?;
 
     let rights = visitor.rights(&profile);
+    let scope = app.node().scope(&profile)?;
     let mut found = Found { resume_points: Vec::new(), missing: Vec::new() };
     for content in contents {
         let title = TitleId { profile: profile.clone(), content };
-        let registers = app.node().title(&title)?;
-        let Some(point) = resume(&registers, None, app.policy()) else {
+        let known = app.node().title_in(&title, &scope)?;
+        let Some(point) = known.resume(app.policy()) else {
             found.missing.push(title.content.into());
             continue;
         };
         let mut view = ResumeView::new(&title, &point);
         if with_tokens {
-            let claims = sessions::claims(&app, title, None, rights, &registers);
+            let claims = sessions::claims(&app, title, None, rights, &known);
             (view.token, view.anchor_ms) = (Some(app.sign(&claims)), Some(claims.anchor.as_ms()));
         }
         found.resume_points.push(view);

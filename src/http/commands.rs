@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    crdt::{Dot, Register, Slot, TitleId},
+    crdt::{Dot, TitleId},
     http::{
         App, Problem, body, condition,
         durability::{self, Asked},
@@ -27,7 +27,7 @@ use crate::{
         view::ResumeView,
     },
     node::{Assurance, identity},
-    playback::{Bookmark, ResumePoint, SessionId, Vantage, Write, resume},
+    playback::{Bookmark, ResumePoint, SessionId, Title, Vantage, Write},
 };
 
 pub(super) type TitlePath = Result<Path<(String, String)>, PathRejection>;
@@ -136,7 +136,7 @@ pub(super) fn title(path: TitlePath) -> Result<TitleId, Problem> {
 }
 
 /// What a title shows to whoever gives a command.
-pub(super) struct Found(Vec<(Slot, Register)>);
+pub(super) struct Found(Title);
 
 impl Found {
     pub(super) fn read(app: &App, title: &TitleId) -> Result<Self, Problem> {
@@ -146,11 +146,11 @@ impl Found {
     pub(super) fn vantage<'a>(&'a self, app: &App, title: &'a TitleId) -> Vantage<'a> {
         let node = app.node();
         let (origin, now) = (node.origin(), node.now().wall);
-        Vantage { title, registers: &self.0, profile_fence: None, origin, now }
+        Vantage { title, registers: &self.0.registers, profile_fence: self.0.scope.fence, origin, now }
     }
 
     pub(super) fn point(&self, app: &App) -> Option<ResumePoint> {
-        resume(&self.0, None, app.policy())
+        self.0.resume(app.policy())
     }
 
     pub(super) fn view(&self, app: &App, title: &TitleId) -> Option<ResumeView> {

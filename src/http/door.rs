@@ -10,7 +10,7 @@ use crate::{
     },
     node::ReadError,
     playback::{
-        Accepted, Claims, Heartbeat, Known, Outcome, Refused, Sample, Sender, SessionId, Shown, accept, slot,
+        Accepted, Claims, Heartbeat, Known, Outcome, Refused, Sample, Sender, SessionId, accept, slot,
     },
 };
 
@@ -83,7 +83,8 @@ impl<'a> Door<'a> {
         if let Some(fence) = self.fences.get(title) {
             return Ok(*fence);
         }
-        let fence = self.app.node().register(&title.key(slot::FENCE))?.map(|register| register.stamp);
+        let own = self.app.node().register(&title.key(slot::FENCE))?.map(|register| register.stamp);
+        let fence = own.max(self.app.node().scope(&title.profile)?.fence);
         self.fences.insert(title.clone(), fence);
         Ok(fence)
     }
@@ -119,9 +120,7 @@ impl<'a> Door<'a> {
     /// Adds a fresh token where one helps: to a player whose clock runs wild.
     fn refused(&self, why: Refused, claims: Option<&Claims>, sent_elapsed_ms: u64) -> Problem {
         let fresh = claims.filter(|_| matches!(why, Refused::ClockRunsWild { .. })).and_then(|claims| {
-            let registers = self.app.node().title(&claims.title).ok()?;
-            let stamps: Vec<_> = registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
-            let shown = Shown::to(claims.session, &stamps, None);
+            let shown = self.app.node().title(&claims.title).ok()?.shown_to(claims.session);
             let fresh = claims.renewed(sent_elapsed_ms, &shown, self.now)?;
             Some((self.app.sign(&fresh), fresh.anchor.as_ms()))
         });

@@ -30,7 +30,7 @@ use crate::{
         view::{ResumeView, StampView},
     },
     node::ReadError,
-    playback::{Sample, SessionId, SlotKind, Watched, greatest_fence, is_watched, resume, slot::FENCE},
+    playback::{Sample, SessionId, SlotKind, Title, Watched, is_watched, slot::FENCE},
 };
 
 /// When a piece is sent: it has so many bytes, and at most one title's lines more.
@@ -91,8 +91,8 @@ impl Lines {
                 write_line(&mut piece, &json!({"end": true, "titles": self.titles}));
                 break;
             };
-            let registers = self.app.node().title(&title)?;
-            if let Some(line) = TitleLine::new(&self.app, &title, &registers) {
+            let found = self.app.node().title(&title)?;
+            if let Some(line) = TitleLine::new(&self.app, &title, &found) {
                 self.titles += 1;
                 write_line(&mut piece, &line);
             }
@@ -171,16 +171,15 @@ struct SampleView {
 
 impl TitleLine {
     /// `None` of a title of which everything is erased, its fence included.
-    fn new(app: &App, title: &TitleId, registers: &[(Slot, Register)]) -> Option<Self> {
-        let stamps: Vec<_> = registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
-        let fence = greatest_fence(&stamps, None);
+    fn new(app: &App, title: &TitleId, found: &Title) -> Option<Self> {
+        let (registers, fence) = (&found.registers, found.fence());
         let is_held = |slot: Slot, register: &Register| slot == FENCE || Some(register.stamp) > fence;
         let held = registers.iter().filter(|(slot, register)| is_held(*slot, register));
         let held: Vec<_> = held.map(|(slot, register)| RegisterView::new(*slot, register)).collect();
-        let point = resume(registers, None, app.policy());
+        let point = found.resume(app.policy());
         (!held.is_empty()).then(|| Self {
             content: title.content.as_str().to_owned(),
-            watched: is_watched(registers, None),
+            watched: is_watched(registers, found.scope.fence),
             resume_point: point.map(|point| ResumeView::new(title, &point)),
             registers: held,
         })

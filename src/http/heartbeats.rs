@@ -221,9 +221,9 @@ fn fresh(
     now: WallTime,
 ) -> Result<Option<Answer>, Problem> {
     let Some(claims) = &admitted.claims else { return Ok(None) };
-    let title = titles.read(app, &admitted.accepted.title)?;
+    let found = titles.read(app, &admitted.accepted.title)?;
     let (stamp, sent_ms) = (admitted.accepted.stamp, admitted.sent_elapsed_ms);
-    Ok(Some(playback::answer(claims, stamp, sent_ms, &title.registers, None, now, app.policy())))
+    Ok(Some(playback::answer(claims, stamp, sent_ms, &found.title, now, app.policy())))
 }
 
 impl Fresh {

@@ -44,8 +44,9 @@ pub(super) async fn read(
             fix: "must be absent: only the row is grouped".into(),
         });
     }
-    let walked =
-        lists::walk(&app, &profile, |content, registers| Seen::of(content, registers, None, app.policy()));
+    let walked = lists::walk(&app, &profile, |content, title| {
+        Seen::of(content, &title.registers, title.scope.fence, app.policy())
+    });
     let walked = walked.await?;
     let page = page(walked.items, cut.after.as_ref(), cut.limit);
     Ok(Json(PageView::new(&profile, &page, walked.is_partial)))

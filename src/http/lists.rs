@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use tokio::task::yield_now;
 
 use crate::{
-    crdt::{ContentId, ProfileId, Register, Slot},
+    crdt::{ContentId, ProfileId},
     http::{App, Problem},
-    playback::{Cursor, PAGE_DEFAULT, PAGE_MAX, Page},
+    playback::{Cursor, PAGE_DEFAULT, PAGE_MAX, Page, Title},
 };
 
 /// How many titles of a profile one list looks at, in the order of their ids: one a day for 27 years.
@@ -96,8 +96,9 @@ pub(super) fn profile(path: Result<Path<String>, PathRejection>) -> Result<Profi
 pub(super) async fn walk<T>(
     app: &App,
     profile: &ProfileId,
-    sum_up: impl Fn(ContentId, &[(Slot, Register)]) -> Option<T>,
+    sum_up: impl Fn(ContentId, &Title) -> Option<T>,
 ) -> Result<Walked<T>, Problem> {
+    let scope = app.node().scope(profile)?;
     let (mut items, mut looked_at, mut after) = (Vec::new(), 0, None);
     loop {
         let titles = app.node().titles(profile, after.as_ref(), TURN_TITLES)?;
@@ -106,7 +107,7 @@ pub(super) async fn walk<T>(
                 return Ok(Walked { items, is_partial: true });
             }
             looked_at += 1;
-            items.extend(sum_up(title.content.clone(), &app.node().title(title)?));
+            items.extend(sum_up(title.content.clone(), &app.node().title_in(title, &scope)?));
         }
         if titles.len() < TURN_TITLES {
             return Ok(Walked { items, is_partial: false });

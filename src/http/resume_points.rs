@@ -22,7 +22,7 @@ use crate::{
         view::ResumeView,
         wait::{self, Wait},
     },
-    playback::{explain, is_watched, plays, resume},
+    playback::{explain, is_watched, plays},
 };
 
 /// Kept by whoever asked, and asked for again each time: the hash makes that cheap.
@@ -91,14 +91,15 @@ fn answer(
     stale: bool,
     explained: Explained,
 ) -> Result<Answer, Problem> {
-    let registers = app.node().title(title)?;
+    let found = app.node().title(title)?;
+    let (registers, fence) = (&found.registers, found.scope.fence);
     let explanation = (explained == Explained::Fully)
-        .then(|| ExplanationView::new(&explain(&registers, None, app.policy()), app.policy()));
-    let claims = sessions::claims(app, title.clone(), None, visitor.rights(&title.profile), &registers);
+        .then(|| ExplanationView::new(&explain(registers, fence, app.policy()), app.policy()));
+    let claims = sessions::claims(app, title.clone(), None, visitor.rights(&title.profile), &found);
     let (token, anchor_ms) = (app.sign(&claims), claims.anchor.as_ms());
-    let Some(point) = resume(&registers, None, app.policy()) else {
+    let Some(point) = found.resume(app.policy()) else {
         let explanation = explanation.map(ExplanationView::into_value);
-        let (watched, plays) = (is_watched(&registers, None), plays(&registers, None));
+        let (watched, plays) = (is_watched(registers, fence), plays(registers, fence));
         return Err(Problem::NoResumePoint { token, anchor_ms, stale, watched, plays, explanation });
     };
     let mut view = ResumeView::new(title, &point);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    crdt::{Register, Slot, TitleId},
+    crdt::TitleId,
     http::{
         App, Problem,
         auth::{Scope, Visitor},
@@ -18,7 +18,7 @@ use crate::{
         view::ResumeView,
     },
     node::identity,
-    playback::{Claims, Device, Rights, Series, SessionId, Shown, resume},
+    playback::{Claims, Device, Rights, Series, SessionId, Title},
 };
 
 /// A session, opened. Nothing is stored: the token carries all of it.
@@ -50,9 +50,9 @@ pub(super) async fn open(
 
     let incognito = flag(&asked, "incognito")?;
 
-    let registers = app.node().title(&title)?;
-    let claims = Claims { series, incognito, ..claims(&app, title, device, Rights::ALL, &registers) };
-    let point = resume(&registers, None, app.policy());
+    let found = app.node().title(&title)?;
+    let claims = Claims { series, incognito, ..claims(&app, title, device, Rights::ALL, &found) };
+    let point = found.resume(app.policy());
     Ok((
         StatusCode::CREATED,
         Json(Opened {
@@ -66,17 +66,16 @@ pub(super) async fn open(
     ))
 }
 
-/// Opens a session for whoever has been shown these registers.
+/// Opens a session for whoever has been shown what was found of a title.
 pub(super) fn claims(
     app: &App,
     title: TitleId,
     device: Option<Device>,
     rights: Rights,
-    registers: &[(Slot, Register)],
+    found: &Title,
 ) -> Claims {
     let session = SessionId::from_random(identity::random());
-    let stamps: Vec<_> = registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
-    let shown = Shown::to(session, &stamps, None);
+    let shown = found.shown_to(session);
     Claims::open(title, session, device, rights, &shown, app.node().now().wall, app.policy())
 }
 

@@ -3,40 +3,40 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use crate::{
-    crdt::{Dot, Register, Slot, TitleId},
+    crdt::{Dot, TitleId},
     http::App,
     node::ReadError,
-    playback::{ResumePoint, SessionId, resume, slot},
+    playback::{ResumePoint, SessionId, Title, slot},
 };
 
-/// One title's committed state.
-pub(super) struct Title {
-    pub(super) registers: Vec<(Slot, Register)>,
+/// One title's committed state, and what it comes to.
+pub(super) struct Found {
+    pub(super) title: Title,
     pub(super) point: Option<ResumePoint>,
 }
 
 /// The titles read so far.
 #[derive(Default)]
-pub(super) struct Titles(BTreeMap<TitleId, Title>);
+pub(super) struct Titles(BTreeMap<TitleId, Found>);
 
 impl Titles {
-    pub(super) fn read(&mut self, app: &App, title: &TitleId) -> Result<&Title, ReadError> {
+    pub(super) fn read(&mut self, app: &App, title: &TitleId) -> Result<&Found, ReadError> {
         match self.0.entry(title.clone()) {
             Entry::Occupied(found) => Ok(found.into_mut()),
             Entry::Vacant(vacant) => {
-                let registers = app.node().title(title)?;
-                let point = resume(&registers, None, app.policy());
-                Ok(vacant.insert(Title { registers, point }))
+                let title = app.node().title(title)?;
+                let point = title.resume(app.policy());
+                Ok(vacant.insert(Found { title, point }))
             }
         }
     }
 }
 
-impl Title {
+impl Found {
     /// The dot of what stands for a session; where nothing does, of the winner.
     pub(super) fn standing(&self, session: SessionId) -> Option<Dot> {
         let slots = [slot::session(session), slot::glimpse(session)];
-        let own = self.registers.iter().filter(|(slot, _)| slots.contains(slot));
+        let own = self.title.registers.iter().filter(|(slot, _)| slots.contains(slot));
         let own = own.max_by_key(|(_, register)| register.stamp).map(|(_, register)| register.dot);
         own.or_else(|| self.point.as_ref().map(|point| point.place.dot))
     }

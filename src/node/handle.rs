@@ -15,14 +15,13 @@ use tokio::{
 
 use crate::{
     crdt::{
-        ContentId, Dot, Key, Origin, ProfileId, Register, ReplicaId, Slot, TitleId, VALUE_BYTES_MAX,
-        VersionVector,
+        ContentId, Dot, Key, Origin, ProfileId, Register, ReplicaId, TitleId, VALUE_BYTES_MAX, VersionVector,
     },
     node::{
         Assurance, Clock, Confirmed, Counters, PeerView, Snapshot, Written,
         inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Look, Order},
     },
-    playback::Write,
+    playback::{Scope, Title, Write},
     replica::{Monotonic, Now},
     store::{Read, RocksReader, StoreError},
     transport::{NodeName, Transport},
@@ -139,12 +138,28 @@ impl Handle {
         }
     }
 
-    /// All registers of a title, from one committed state.
+    /// A title as it stands, from committed state.
     ///
     /// # Errors
     /// The store may not be readable.
-    pub fn title(&self, title: &TitleId) -> Result<Vec<(Slot, Register)>, ReadError> {
-        Ok(self.shared.reader.title(title)?)
+    pub fn title(&self, title: &TitleId) -> Result<Title, ReadError> {
+        Ok(Title::read(&self.shared.reader, title)?)
+    }
+
+    /// A title as it stands, where its profile has been read before.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    pub fn title_in(&self, title: &TitleId, scope: &Scope) -> Result<Title, ReadError> {
+        Ok(Title::read_in(&self.shared.reader, title, scope)?)
+    }
+
+    /// What a profile says of all its titles, from committed state.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    pub fn scope(&self, profile: &ProfileId) -> Result<Scope, ReadError> {
+        Ok(Scope::read(&self.shared.reader, profile)?)
     }
 
     /// The first titles of a profile in the order of contents, from the one that follows `after`.

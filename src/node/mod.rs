@@ -115,8 +115,7 @@ impl Node {
         let vector = watch::Sender::new(store.vector()?);
         let counters = Arc::new(Counters::default());
         let replica = {
-            let retain =
-                Retain { leaving: playback::retain_title, sweeps: |slot| slot == playback::slot::FENCE };
+            let retain = Retain { leaving: playback::retain_title, fence: playback::slot::FENCE };
             let options = replica::Options { id: replica_id, origin, retain, linger: LINGER };
             Replica::open(options, store, clock.now())?
         };

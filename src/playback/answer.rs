@@ -1,8 +1,8 @@
 //! What the answer to a heartbeat should tell its player, once the turn is committed.
 
 use crate::{
-    crdt::{Register, Slot, Stamp, WallTime},
-    playback::{Claims, Policy, Renewal, ResumePoint, Shown, resume},
+    crdt::{Stamp, WallTime},
+    playback::{Claims, Policy, Renewal, ResumePoint, Title},
 };
 
 /// What the answer to a heartbeat brings besides the acknowledgement.
@@ -18,21 +18,19 @@ pub struct Answer {
 
 /// Judges the state after a heartbeat's turn from where its player stands (R7, R17).
 ///
-/// `registers` and `profile_fence` are the title's committed state after the turn, `stamp` the
-/// heartbeat's own and `sent_elapsed_ms` the player's clock when it sent. A player without the right to
-/// read is told that it lost and never where to.
+/// `title` is its committed state after the turn, `stamp` the heartbeat's own and `sent_elapsed_ms` the
+/// player's clock when it sent. A player without the right to read is told that it lost and never where
+/// to.
 pub fn answer(
     claims: &Claims,
     stamp: Stamp,
     sent_elapsed_ms: u64,
-    registers: &[(Slot, Register)],
-    profile_fence: Option<Stamp>,
+    title: &Title,
     now: WallTime,
     policy: &Policy,
 ) -> Answer {
-    let stamps: Vec<_> = registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
-    let shown = Shown::to(claims.session, &stamps, profile_fence);
-    let point = resume(registers, profile_fence, policy);
+    let shown = title.shown_to(claims.session);
+    let point = title.resume(policy);
     // What leaves nothing does not compete.
     let rival = point.as_ref().filter(|_| !claims.incognito);
     let lost_by = rival.and_then(|point| point.lost_by(claims.session, stamp));
@@ -46,8 +44,10 @@ pub fn answer(
 mod tests {
     use super::*;
     use crate::{
-        crdt::{Dot, TitleId},
-        playback::{Rights, Sample, SessionId, sample::tests::playing, session::tests::opened_at, slot},
+        crdt::{Dot, Register, Slot, TitleId},
+        playback::{
+            Rights, Sample, Scope, SessionId, Shown, sample::tests::playing, session::tests::opened_at, slot,
+        },
     };
 
     const NOW: WallTime = WallTime::from_ms(1_700_000_000_000);
@@ -63,9 +63,10 @@ mod tests {
     fn answered(rights: Rights, other_at: WallTime) -> Answer {
         let claims = Claims { rights, ..opened_at(NOW, &Shown::default()) };
         let own = stands(claims.session, NOW.plus_ms(10_000));
-        let registers = [own.clone(), stands(SessionId::from_bytes([9; 16]), other_at)];
+        let registers = vec![own.clone(), stands(SessionId::from_bytes([9; 16]), other_at)];
+        let title = Title { registers, scope: Scope::default() };
         let now = NOW.plus_ms(10_000);
-        answer(&claims, own.1.stamp, 10_000, &registers, None, now, &Policy::default())
+        answer(&claims, own.1.stamp, 10_000, &title, now, &Policy::default())
     }
 
     #[test]
@@ -78,12 +79,13 @@ mod tests {
     fn losing_alone_brings_the_place_and_no_fresh_line() {
         // Stamps of two live sessions lie close together; the node's clock is at the heartbeat's own.
         let claims = opened_at(NOW, &Shown::default());
-        let registers = [
+        let registers = vec![
             stands(claims.session, NOW.plus_ms(900)),
             stands(SessionId::from_bytes([9; 16]), NOW.plus_ms(950)),
         ];
         let stamp = registers[0].1.stamp;
-        let answer = answer(&claims, stamp, 1_000, &registers, None, NOW.plus_ms(1_000), &Policy::default());
+        let title = Title { registers, scope: Scope::default() };
+        let answer = answer(&claims, stamp, 1_000, &title, NOW.plus_ms(1_000), &Policy::default());
         assert!(answer.lost && answer.fresh.is_none());
         assert_eq!(answer.resume.expect("may read").place.stamp.time, NOW.plus_ms(950));
     }
@@ -100,9 +102,10 @@ mod tests {
     #[test]
     fn an_incognito_player_has_lost_to_nobody() {
         let claims = Claims { incognito: true, ..opened_at(NOW, &Shown::default()) };
-        let registers = [stands(SessionId::from_bytes([9; 16]), NOW.plus_ms(3_600_000))];
+        let registers = vec![stands(SessionId::from_bytes([9; 16]), NOW.plus_ms(3_600_000))];
+        let title = Title { registers, scope: Scope::default() };
         let stamp = Stamp { time: NOW, counter: 1, writer: *claims.session.as_bytes() };
-        let answer = answer(&claims, stamp, 0, &registers, None, NOW, &Policy::default());
+        let answer = answer(&claims, stamp, 0, &title, NOW, &Policy::default());
         assert_eq!(answer, Answer { lost: false, resume: None, fresh: None });
     }
 

@@ -194,7 +194,7 @@ mod tests {
         let mut all: Vec<_> = registers.iter().filter(|(slot, _)| *slot != write.key.slot).cloned().collect();
         all.push(register(write.key.slot, write.stamp, write.value.clone()));
         let stamps: Vec<_> = all.iter().map(|(slot, register)| (*slot, register.stamp)).collect();
-        let gone = retain_title(&stamps);
+        let gone = retain_title(&stamps, None);
         all.retain(|(slot, _)| !gone.contains(slot));
         all
     }

@@ -29,6 +29,7 @@ mod sample;
 mod series;
 mod session;
 pub mod slot;
+mod title;
 mod token;
 
 pub use accept::{
@@ -52,4 +53,5 @@ pub use sample::{DEVICE_CHARS_MAX, Device, Sample, TimeQuality, Watched};
 pub use series::{SERIES_BYTES_MAX, Series};
 pub use session::{AHEAD_MS, ANEW_MS, BEHIND_MS, Claims, Renewal, Rights, Shown};
 pub use slot::{SessionId, SlotKind};
+pub use title::{Scope, Title};
 pub use token::{SECRET_BYTES_MIN, SecretTooShort, TOKEN_CHARS_MAX, TokenError, TokenKeys};

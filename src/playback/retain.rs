@@ -47,9 +47,9 @@ pub fn retain(registers: &[(Slot, Stamp)], profile_fence: Option<Stamp>, horizon
     gone
 }
 
-/// [`retain`] where no profile is erased and nothing is too old: what a replica is given to prune with.
-pub fn retain_title(registers: &[(Slot, Stamp)]) -> Vec<Slot> {
-    retain(registers, None, WallTime::from_ms(0))
+/// [`retain`] where nothing is too old: what a replica is given to prune with.
+pub fn retain_title(registers: &[(Slot, Stamp)], profile_fence: Option<Stamp>) -> Vec<Slot> {
+    retain(registers, profile_fence, WallTime::from_ms(0))
 }
 
 /// The stamp at and below which everything of a title is erased.
@@ -96,13 +96,13 @@ mod tests {
     fn eight_failed_starts_do_not_push_out_the_real_place() {
         let mut title = vec![(session(id(99)), at(1, 0, id(99)))];
         title.extend((1..=9).map(|n| (glimpse(id(n)), at(100 + u64::from(n), 0, id(n)))));
-        assert_eq!(retain_title(&title), [glimpse(id(1))]);
+        assert_eq!(retain_title(&title, None), [glimpse(id(1))]);
     }
 
     #[test]
     fn the_greatest_sessions_stay_and_equal_times_are_told_apart_by_id() {
         let title: Vec<_> = (1..=11).map(|n| (session(id(n)), at(50, 7, id(n)))).collect();
-        assert_eq!(retain_title(&title), [session(id(1)), session(id(2)), session(id(3))]);
+        assert_eq!(retain_title(&title, None), [session(id(1)), session(id(2)), session(id(3))]);
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
         let named = |n: u16| SessionId::from_random(u128::from(n));
         let title: Vec<_> =
             (0..258).map(|n| (completed(named(n)), at(1_000 - u64::from(n), 0, named(n)))).collect();
-        let gone = retain_title(&title);
+        let gone = retain_title(&title, None);
         assert_eq!(gone, [completed(named(257)), completed(named(256))]);
     }
 
@@ -124,7 +124,7 @@ mod tests {
             (completed(id(1)), at(20, 0, id(1))),
             (WATCHED, at(99, 0, id(7))),
         ];
-        assert_eq!(retain_title(&title), [session(id(1)), completed(id(1)), WATCHED]);
+        assert_eq!(retain_title(&title, None), [session(id(1)), completed(id(1)), WATCHED]);
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::told::Told;
+use super::{
+    answers::{Answer, Answers, size},
+    told::Told,
+};
 use crate::{
-    crdt::{Dot, Key, Origin, Register, Slot, Span, Timestamp, VersionVector},
+    crdt::{Dot, Origin, Slot, Span, Timestamp, VersionVector},
     replica::{Delta, Item, Monotonic, Part, Subscribe},
     store::{Read, StoreError},
     zoo::{Bug, planted},
@@ -27,9 +30,6 @@ pub(super) const WINDOW_PARTS_AT_FIRST: u64 = 2;
 
 /// How many index entries one part reads at most, so that a turn stays short.
 const ENTRIES_MAX: usize = 512;
-
-/// What an item costs beside its texts and values: positions, stamps, dots and their framing.
-const REGISTER_OVERHEAD_BYTES: usize = 104;
 
 /// One peer's subscription, as its feeder sees it.
 #[derive(Debug)]
@@ -113,6 +113,7 @@ impl Feed {
         &mut self,
         store: &S,
         vector: &VersionVector,
+        fence: Slot,
     ) -> Result<Option<Built>, StoreError> {
         if !self.has_room() {
             return Ok(None);
@@ -121,7 +122,7 @@ impl Feed {
             return Ok(None);
         };
         let cursor = self.cursors.get_mut(&origin).expect("the next origin has a cursor");
-        let stretch = cursor.read(store, origin, vector, &mut self.told)?;
+        let stretch = cursor.read(&mut Answers { store, vector, fence, told: &mut self.told }, origin)?;
         let delta = Delta { origin, after: cursor.after, upto: stretch.upto, items: stretch.items };
         if let Some(upto) = stretch.upto {
             (cursor.after, cursor.answered, cursor.fixed_upto) = (upto, upto, None);
@@ -145,15 +146,9 @@ impl Cursor {
     ///
     /// The end of the span is the vector as it is at this reading. With the vector of an earlier reading,
     /// an entry that has moved beyond it in between would be in neither span.
-    fn read<S: Read>(
-        &mut self,
-        store: &S,
-        origin: Origin,
-        vector: &VersionVector,
-        titles: &mut Told,
-    ) -> Result<Stretch, StoreError> {
-        let upto = self.end_of_span(vector.upto(origin));
-        let entries = store.changes(Span { origin, after: self.answered, upto }, ENTRIES_MAX)?;
+    fn read<S: Read>(&mut self, answers: &mut Answers<'_, S>, origin: Origin) -> Result<Stretch, StoreError> {
+        let upto = self.end_of_span(answers.vector.upto(origin));
+        let entries = answers.store.changes(Span { origin, after: self.answered, upto }, ENTRIES_MAX)?;
         let mut whole = entries.len() < ENTRIES_MAX;
         let mut stretch = Stretch { items: Vec::new(), upto: None, stale: Vec::new() };
         let mut bytes = 0;
@@ -162,18 +157,12 @@ impl Cursor {
                 whole = false;
                 break;
             }
-            match stands_for(store, origin, position, &key, upto)? {
-                Answer::Later => stretch.stale.push(Dot { origin, version: position }),
-                Answer::Skipped => {}
-                Answer::Register(register) => {
-                    bytes += size(&key, std::slice::from_ref(&register));
-                    stretch.items.push(Item { position, key, stands: vec![register] });
-                }
-                Answer::Title(kept) => {
-                    let is_new = titles.tell(&key.title, Dot { origin, version: position }, vector);
-                    let stands = if is_new { kept } else { Vec::new() };
-                    bytes += size(&key, &stands);
-                    stretch.items.push(Item { position, key, stands });
+            let entry = Dot { origin, version: position };
+            match answers.to(entry, key, upto)? {
+                Answer::Later => stretch.stale.push(entry),
+                Answer::Items(items) => {
+                    bytes += items.iter().map(size).sum::<usize>();
+                    stretch.items.extend(items);
                 }
             }
             self.answered = position;
@@ -185,44 +174,4 @@ impl Cursor {
     fn end_of_span(&mut self, upto: Timestamp) -> Timestamp {
         if planted(Bug::UptoFixedAtStart) { *self.fixed_upto.get_or_insert(upto) } else { upto }
     }
-}
-
-/// What stands in the place of an entry.
-enum Answer {
-    /// A later entry of the same origin and key is inside the same span and answers for both.
-    Later,
-    /// Only a planted bug says so.
-    Skipped,
-    Register((Slot, Register)),
-    /// The register was pruned: what its title kept.
-    Title(Vec<(Slot, Register)>),
-}
-
-fn stands_for<S: Read>(
-    store: &S,
-    origin: Origin,
-    position: Timestamp,
-    key: &Key,
-    upto: Timestamp,
-) -> Result<Answer, StoreError> {
-    let Some(register) = store.register(key)? else {
-        if planted(Bug::PrunedSkipped) {
-            return Ok(Answer::Skipped);
-        }
-        return store.title(&key.title).map(Answer::Title);
-    };
-    let Dot { origin: by, version } = register.dot;
-    if by == origin && position < version && version <= upto {
-        return Ok(Answer::Later);
-    }
-    if by != origin && planted(Bug::OverwrittenSkipped) {
-        return Ok(Answer::Skipped);
-    }
-    Ok(Answer::Register((key.slot, register)))
-}
-
-fn size(key: &Key, stands: &[(Slot, Register)]) -> usize {
-    let texts = key.title.profile.as_str().len() + key.title.content.as_str().len() + 40;
-    let registers = stands.iter().map(|(_, it)| REGISTER_OVERHEAD_BYTES + it.value.len());
-    texts + registers.sum::<usize>()
 }

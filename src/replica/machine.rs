@@ -27,15 +27,21 @@ use crate::{
 /// The note under which the greatest version given is kept, so that the next life starts above it.
 const FLOOR_NOTE: &str = "clock-floor";
 
+/// Says which slots of a title go: from the slots and stamps of all its registers, and the fence of its
+/// profile.
+pub type Leaving = fn(&[(Slot, Stamp)], Option<Stamp>) -> Vec<Slot>;
+
 /// What a replica must be told about the meaning of titles: which registers a title keeps.
 ///
 /// Both functions are pure and the same at every replica; pruning is a part of the merge.
 #[derive(Clone, Copy)]
 pub struct Retain {
-    /// Of all the registers of a title, the slots that go. It reads keys and stamps, never values.
-    pub leaving: fn(&[(Slot, Stamp)]) -> Vec<Slot>,
-    /// Whether a change under this slot, and not only a gain, can make others go (a fence does).
-    pub sweeps: fn(Slot) -> bool,
+    /// Of all the registers of a title, and under the fence of its profile, the slots that go. It reads
+    /// keys and stamps, never values.
+    pub leaving: Leaving,
+    /// Where a fence stands: in a title it makes others of that title go, in a profile's scope others of
+    /// the whole profile.
+    pub fence: Slot,
 }
 
 impl fmt::Debug for Retain {

@@ -163,8 +163,7 @@ mod packed {
 
     fn unpack_item(packed: Packed<String, ByteBuf>) -> Result<Item, crate::crdt::IdError> {
         let (position, profile, content, kind, id, stands) = packed;
-        let title =
-            TitleId { profile: ProfileId::try_from(profile)?, content: ContentId::try_from(content)? };
+        let title = TitleId { profile: ProfileId::try_from(profile)?, content: ContentId::of_key(&content)? };
         let key = title.key(Slot { kind, id: id.into_array() });
         Ok(Item { position, key, stands: stands.into_iter().map(unpack).collect() })
     }

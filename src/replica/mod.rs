@@ -19,7 +19,8 @@
 //!
 //! 1. Messages are built from committed state only: `handle_*` takes notes, [`Replica::poll_transmit`] builds.
 //! 2. An entry of the index is answered with what stands in its place: the register under its key,
-//!    whoever's it is, or, where that was pruned, the title's kept registers. Never skipped, unless a later
+//!    whoever's it is, or, where that was pruned or erased, the fence of its profile and the title's kept
+//!    registers. Never skipped, unless a later
 //!    entry of the same origin and key is inside the same span.
 //! 3. Each item names the position it answers for, and the subscriber logs that position even where the
 //!    merge changed nothing, so that it can feed others.
@@ -34,6 +35,7 @@
 //! What was refused: an outbox for each peer (it grows with the slowest), acknowledgements that drive
 //! retransmission of single writes (the vector says it all), and trust in arrival order.
 
+mod answers;
 mod early;
 mod feed;
 mod handle;
@@ -51,7 +53,7 @@ pub mod wire;
 pub use early::ENTER_AGAIN_AFTER;
 pub use feed::{PART_BYTES_MAX, WINDOW_PARTS};
 pub use handle::HandleError;
-pub use machine::{Committed, Options, Replica, Retain, Transmit, WriteError};
+pub use machine::{Committed, Leaving, Options, Replica, Retain, Transmit, WriteError};
 pub use message::{Ack, Delta, Item, Message, Part, Status, Subscribe};
 pub use peer::{PeerMisbehaved, PeerView};
 pub use time::{Monotonic, Now};

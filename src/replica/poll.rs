@@ -58,7 +58,7 @@ impl<S: Store> Replica<S> {
             if feed.due.is_none_or(|due| due > now) {
                 continue;
             }
-            if let Some(built) = feed.build(&self.store, &self.vector)? {
+            if let Some(built) = feed.build(&self.store, &self.vector, self.options.retain.fence)? {
                 for dot in built.stale {
                     self.stage.drop_stale(dot);
                 }

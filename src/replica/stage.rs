@@ -1,9 +1,9 @@
 //! What a turn is about to commit, laid over what is committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    crdt::{Dot, Key, Merged, Origin, Register, Slot, Stamp, Timestamp, TitleId, VersionVector},
+    crdt::{Dot, Key, Merged, Origin, ProfileId, Register, Slot, Stamp, Timestamp, TitleId, VersionVector},
     replica::Retain,
     store::{Batch, Durability, Read, Store, StoreError},
     zoo::{Bug, planted},
@@ -11,6 +11,9 @@ use crate::{
 
 /// Most index entries found overwritten while feeding that wait to be removed; more are met again later.
 const STALE_MAX: usize = 4_096;
+
+/// How many titles of a profile are listed at a time while it is swept.
+const TITLES_PAGE: usize = 256;
 
 /// A turn's batch while it grows.
 ///
@@ -105,9 +108,7 @@ impl Stage {
         }
         self.overwrite(replaced, standing.dot);
         self.batch.registers.insert(key.clone(), Some(standing));
-        if (retain.sweeps)(key.slot) && !planted(Bug::RisenFenceSweepsNothing) {
-            self.prune(store, retain, &key.title)?;
-        }
+        self.sweep(store, retain, key)?;
         Ok(Merged::Changed)
     }
 
@@ -121,7 +122,8 @@ impl Stage {
     ) -> Result<Merged, StoreError> {
         let mut stamps = self.title(store, &key.title)?;
         stamps.insert(key.slot, register.stamp);
-        let leaving = (retain.leaving)(&stamps.into_iter().collect::<Vec<_>>());
+        let fence = self.profile_fence(store, retain, &key.title)?;
+        let leaving = (retain.leaving)(&stamps.into_iter().collect::<Vec<_>>(), fence);
         if leaving.contains(&key.slot) && !planted(Bug::TitleOverfilled) {
             return Ok(Merged::Unchanged);
         }
@@ -130,12 +132,59 @@ impl Stage {
             return Ok(Merged::Changed);
         }
         self.remove(&key.title, leaving);
+        if key.title.is_scope() {
+            self.sweep(store, retain, key)?;
+        }
         Ok(Merged::Changed)
+    }
+
+    /// The fence of the profile that a title belongs to, as it will stand.
+    fn profile_fence<S: Read>(
+        &self,
+        store: &S,
+        retain: Retain,
+        title: &TitleId,
+    ) -> Result<Option<Stamp>, StoreError> {
+        if title.is_scope() || planted(Bug::MergedBehindProfileFence) {
+            return Ok(None);
+        }
+        let fence = self.register(store, &title.profile.scope().key(retain.fence))?;
+        Ok(fence.map(|fence| fence.stamp))
+    }
+
+    /// Takes out what a fence that came or rose has erased: of its title, or of all its profile's titles.
+    fn sweep<S: Read>(&mut self, store: &S, retain: Retain, key: &Key) -> Result<(), StoreError> {
+        if key.slot != retain.fence || planted(Bug::RisenFenceSweepsNothing) {
+            return Ok(());
+        }
+        if !key.title.is_scope() {
+            return self.prune(store, retain, &key.title);
+        }
+        for title in self.titles(store, &key.title.profile)? {
+            self.prune(store, retain, &title)?;
+        }
+        Ok(())
+    }
+
+    /// The titles of a profile in which something stands or is staged.
+    fn titles<S: Read>(&self, store: &S, profile: &ProfileId) -> Result<BTreeSet<TitleId>, StoreError> {
+        let scope = profile.scope();
+        let staged = self.batch.registers.range(scope.key(Slot::FIRST)..).map(|(key, _)| &key.title);
+        let staged = staged.take_while(|title| title.profile == *profile).filter(|title| !title.is_scope());
+        let mut titles: BTreeSet<_> = staged.cloned().collect();
+        let mut after = None;
+        loop {
+            let page = store.titles(profile, after.as_ref(), TITLES_PAGE)?;
+            let Some(last) = page.last() else { return Ok(titles) };
+            after = Some(last.content.clone());
+            titles.extend(page);
+        }
     }
 
     fn prune<S: Read>(&mut self, store: &S, retain: Retain, title: &TitleId) -> Result<(), StoreError> {
         let stamps: Vec<_> = self.title(store, title)?.into_iter().collect();
-        self.remove(title, (retain.leaving)(&stamps));
+        let fence = self.profile_fence(store, retain, title)?;
+        self.remove(title, (retain.leaving)(&stamps, fence));
         Ok(())
     }
 

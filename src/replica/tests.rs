@@ -5,7 +5,7 @@ use super::{
     WINDOW_PARTS, WriteError, feed::WINDOW_PARTS_AT_FIRST, plan, wire,
 };
 use crate::{
-    crdt::{Key, Origin, Register, ReplicaId, Slot, Stamp, TitleId, WallTime},
+    crdt::{Key, Merged, Origin, Register, ReplicaId, Slot, Stamp, TitleId, WallTime},
     store::{Durability, FailedCommit, MemoryStore, Read},
 };
 
@@ -95,6 +95,26 @@ fn a_pruned_entry_is_answered_with_what_the_title_kept() {
     net.lose = |_, _, _| false;
     net.pass(plan::STALL_AFTER + 2 * plan::STATUS_INTERVAL);
     net.assert_alike();
+}
+
+#[test]
+fn a_profiles_fence_erases_all_its_titles_and_what_comes_later_from_before_it() {
+    let mut net = Net::of(3);
+    let other = TitleId::parse("ada", "nosferatu").expect("both are ids").key(slot(1));
+    let scope = title().profile.scope().key(FENCE);
+    net.lose = |_, _, _| true;
+    net.write(0, &key(1), 10, b"erased");
+    net.write(0, &other, 30, b"later");
+    net.write(1, &other, 15, b"erased, and comes late");
+    net.write(2, &scope, 20, b"");
+    net.lose = |from, to, _| from + to == 1;
+    net.pass(2 * plan::STALL_AFTER + 4 * plan::STATUS_INTERVAL);
+    net.assert_alike();
+    assert_eq!(net.value(0, &key(1)), None);
+    assert_eq!(net.value(1, &other).as_deref(), Some(&b"later"[..]));
+    let now = net.now;
+    let behind = net.replicas[1].write(&key(2), stamp(20), b"behind the fence"[..].into(), now);
+    assert_eq!(behind.expect("staged"), Merged::Unchanged);
 }
 
 #[test]
@@ -375,14 +395,17 @@ fn origin(bits: u128) -> Origin {
 }
 
 fn options(index: usize, life: u128) -> Options {
-    let retain = Retain { leaving: all_but_three, sweeps: |_| false };
+    let retain = Retain { leaving: all_but_three, fence: FENCE };
     Options { id: id(index), origin: origin(life), retain, linger: Duration::ZERO }
 }
 
-fn all_but_three(registers: &[(Slot, Stamp)]) -> Vec<Slot> {
+const FENCE: Slot = Slot { kind: 6, id: [0; 16] };
+
+fn all_but_three(registers: &[(Slot, Stamp)], profile_fence: Option<Stamp>) -> Vec<Slot> {
     let mut by_stamp = registers.to_vec();
-    by_stamp.sort_by_key(|&(slot, stamp)| std::cmp::Reverse((stamp, slot)));
-    by_stamp.into_iter().skip(3).map(|(slot, _)| slot).collect()
+    by_stamp.sort_by_key(|&(slot, stamp)| std::cmp::Reverse((Some(stamp) > profile_fence, stamp, slot)));
+    let stays = by_stamp.iter().take_while(|&&(_, stamp)| Some(stamp) > profile_fence).take(3).count();
+    by_stamp.into_iter().skip(stays).map(|(slot, _)| slot).collect()
 }
 
 fn title() -> TitleId {

@@ -126,7 +126,7 @@ fn turn() -> Vec<Write> {
 }
 
 fn replica() -> Replica<MemoryStore> {
-    let retain = Retain { leaving: playmark::playback::retain_title, sweeps: |_| false };
+    let retain = Retain { leaving: playmark::playback::retain_title, fence: playmark::playback::slot::FENCE };
     let (id, origin) = (ReplicaId::from_random(1), Origin::from_random(1));
     let options = Options { id, origin, retain, linger: Duration::ZERO };
     Replica::open(options, MemoryStore::default(), NOW).expect("memory can be read")

@@ -6,7 +6,7 @@ use playmark::{
     crdt::{Origin, Register, ReplicaId, Slot, Stamp, WallTime},
     playback::{
         Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, Refused, ResumePoint, Sender, SessionId,
-        Shown, SlotKind, Write, accept, answer, greatest_fence, resume, retain_title, settle, slot::FENCE,
+        Shown, SlotKind, Title, Write, accept, answer, retain_title, settle, slot::FENCE,
     },
     replica::{Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore, Read},
@@ -33,7 +33,7 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(number: u128, skew_ms: i64) -> Self {
-        let retain = Retain { leaving: retain_title, sweeps: |slot| slot == FENCE };
+        let retain = Retain { leaving: retain_title, fence: FENCE };
         let (id, origin) = (ReplicaId::from_random(number), Origin::from_random(number));
         let wall = WallTime::from_ms(story_time(LATE_MS).as_ms().saturating_add_signed(skew_ms));
         let mono = Monotonic::default();
@@ -69,7 +69,7 @@ impl Node {
         settle([&mut heartbeat]).expect("one is in order");
         let token = heartbeat.token.as_deref().expect("the players of stories have tokens");
         let claims = keys().verify(token, self.wall).expect("the token is the replica set's");
-        let known = Known { fence: greatest_fence(&self.stamps(), None), current: None };
+        let known = Known { fence: self.found().fence(), current: None };
         let accepted = accept(&heartbeat, Sender::Signed(&claims), known, self.wall, &Policy::default());
         // What was erased here before it came: its player would open a new session.
         if accepted == Err(Refused::Erased) {
@@ -98,10 +98,9 @@ impl Node {
 
     fn answer(&self, claims: &Claims, heartbeat: &Heartbeat, accepted: &Accepted) -> Answer {
         let sent_elapsed_ms = heartbeat.sent_elapsed_ms.expect("filled in where it was left out");
-        let policy = Policy::default();
-        let registers = self.registers();
-        let answer = answer(claims, accepted.stamp, sent_elapsed_ms, &registers, None, self.wall, &policy);
-        let shown = self.shown_to(claims.session);
+        let title = self.found();
+        let answer = answer(claims, accepted.stamp, sent_elapsed_ms, &title, self.wall, &Policy::default());
+        let shown = title.shown_to(claims.session);
         if let Some((fresh, why)) = &answer.fresh {
             let above = shown.greatest.is_none_or(|greatest| fresh.anchor > greatest.time);
             assert!(above, "a fresh line ({why:?}) begins above all that is shown: {fresh:?}, {shown:?}");
@@ -120,12 +119,12 @@ impl Node {
         self.registers().into_iter().map(said).collect()
     }
 
-    fn stamps(&self) -> Vec<(Slot, Stamp)> {
-        self.registers().into_iter().map(|(slot, register)| (slot, register.stamp)).collect()
+    fn found(&self) -> Title {
+        Title::read(self.replica.store(), &title()).expect("memory can be read")
     }
 
     pub(crate) fn shown_to(&self, session: SessionId) -> Shown {
-        Shown::to(session, &self.stamps(), None)
+        self.found().shown_to(session)
     }
 
     pub(crate) fn completions(&self) -> usize {
@@ -134,7 +133,7 @@ impl Node {
     }
 
     pub(crate) fn resume(&self) -> Option<ResumePoint> {
-        resume(&self.registers(), None, &Policy::default())
+        self.found().resume(&Policy::default())
     }
 }
 

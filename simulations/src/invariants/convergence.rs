@@ -1,7 +1,8 @@
 //! Replicas with equal vectors hold equal registers, at any moment; and after the heal all are equal.
 //!
 //! Excepted, while messages are under way, are titles that hold a register whose dot a vector does not
-//! cover: it came early, with a part of a span or in the place of another origin's entry.
+//! cover, and profiles whose fence is such a one: it came early, with a part of a span or in the place of
+//! another origin's entry.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,8 @@ pub(crate) fn check(one: &Platter, other: &Platter) -> Result<(), Violation> {
     }
     let early = early_titles(one).chain(early_titles(other)).collect::<BTreeSet<_>>();
     let settled = |platter: &Platter| -> BTreeSet<(Key, String)> {
-        let registers = platter.store().registers().filter(|(key, _)| !early.contains(&key.title));
+        let is_early = |key: &Key| early.contains(&key.title) || early.contains(&key.title.profile.scope());
+        let registers = platter.store().registers().filter(|(key, _)| !is_early(key));
         registers.map(|(key, it)| (key.clone(), format!("{:?} {:?}", it.stamp, it.dot))).collect()
     };
     let (ours, theirs) = (settled(one), settled(other));

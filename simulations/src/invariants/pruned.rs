@@ -1,6 +1,8 @@
 //! A title holds nothing that its fence erased and no more than its kinds have room for: what was pruned
 //! or erased never comes back.
 
+use playmark::crdt::{Slot, Stamp};
+
 use super::{Observed, Violation};
 use crate::model;
 
@@ -14,8 +16,9 @@ pub(super) fn check(observed: &Observed<'_>) -> Result<(), Violation> {
         }
         let stamps: Vec<_> =
             observed.platter.title(title).iter().map(|(slot, it)| (*slot, it.stamp)).collect();
-        if let Some(&(slot, stamp)) = stamps.iter().find(|&&(slot, stamp)| model::falls(&stamps, slot, stamp))
-        {
+        let fence = observed.platter.profile_fence(title);
+        let falls = |&&(slot, stamp): &&(Slot, Stamp)| model::falls(&stamps, fence, &title.key(slot), stamp);
+        if let Some(&(slot, stamp)) = stamps.iter().find(falls) {
             let key = model::name(&title.key(slot));
             return Err(Violation::new(
                 "pruned",

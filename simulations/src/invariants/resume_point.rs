@@ -1,10 +1,7 @@
 //! Once all is quiet, every node's answer is the one of somebody who has seen it all; and where the clocks
 //! allow it, that is the place of the last activity.
 
-use playmark::{
-    crdt::TitleId,
-    playback::{Policy, resume},
-};
+use playmark::{crdt::TitleId, playback::Policy};
 
 use super::Violation;
 use crate::{disk::Platter, players::Expected};
@@ -20,7 +17,7 @@ pub(crate) fn check(
         Ok(expected) => *expected,
         Err(why) => return fail(why.clone()),
     };
-    let answer = resume(&platter.title(title), None, &Policy::default());
+    let answer = platter.found(title).resume(&Policy::default());
     let found = answer.map(|point| (point.place.session, point.place.stamp, point.place.sample.position_ms));
     if found == expected.map(|it| (it.session, it.stamp, it.position_ms)) {
         return Ok(());

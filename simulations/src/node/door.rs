@@ -1,10 +1,8 @@
 //! The door: what a node does with a player's request before the replica sees it, and after.
 
 use playmark::{
-    crdt::{Stamp, TitleId, WallTime},
-    playback::{
-        Accepted, Claims, Known, Outcome, Policy, Refused, Rights, Sender, Shown, accept, greatest_fence,
-    },
+    crdt::WallTime,
+    playback::{Accepted, Claims, Known, Outcome, Policy, Refused, Rights, Sender, accept},
     zoo::{Bug, planted},
 };
 
@@ -15,8 +13,7 @@ use crate::{
 
 /// Judges a report by the title's committed fence.
 pub(super) fn admit(report: &Report, disk: &Disk, wall: WallTime) -> Result<Accepted, Refused> {
-    let stamps = stamps(disk, &report.claims.title);
-    let known = Known { fence: greatest_fence(&stamps, None), current: None };
+    let known = Known { fence: disk.platter().found(&report.claims.title).fence(), current: None };
     let sender = Sender::Signed(&report.claims);
     let mut accepted = accept(&report.heartbeat, sender, known, wall, &Policy::default())?;
     if planted(Bug::StampClampedToNow)
@@ -29,7 +26,7 @@ pub(super) fn admit(report: &Report, disk: &Disk, wall: WallTime) -> Result<Acce
 
 /// Opens a session, or gives a running one a fresh token; `None` where its authorisation has run out.
 pub(super) fn open(open: &Open, disk: &Disk, wall: WallTime) -> Option<Claims> {
-    let shown = Shown::to(open.session, &stamps(disk, &open.title), None);
+    let shown = disk.platter().found(&open.title).shown_to(open.session);
     if let Some((claims, sent_elapsed_ms)) = &open.running {
         return claims.renewed(*sent_elapsed_ms, &shown, wall);
     }
@@ -39,8 +36,4 @@ pub(super) fn open(open: &Open, disk: &Disk, wall: WallTime) -> Option<Claims> {
         claims.anchor = wall;
     }
     Some(claims)
-}
-
-fn stamps(disk: &Disk, title: &TitleId) -> Vec<(playmark::crdt::Slot, Stamp)> {
-    disk.platter().title(title).iter().map(|(slot, register)| (*slot, register.stamp)).collect()
 }

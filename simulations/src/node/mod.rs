@@ -148,7 +148,7 @@ impl Node {
 
     /// Starts a process on the disk.
     pub(crate) fn boot(&mut self, origin: Origin, linger: Duration, at: Moment) {
-        let retain = Retain { leaving: retain_title, sweeps: |slot| slot == FENCE };
+        let retain = Retain { leaving: retain_title, fence: FENCE };
         let options = Options { id: self.id, origin, retain, linger };
         let now = Now { wall: self.clock.read(at), mono: Monotonic::default() };
         let vector = self.disk.platter().vector();

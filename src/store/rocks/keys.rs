@@ -127,7 +127,7 @@ fn parse(bytes: &[u8]) -> Option<Key> {
     let (profile, content) = ids.strip_suffix('\0')?.split_once('\0')?;
     let (&kind, id) = slot.split_first()?;
     let title_id =
-        TitleId { profile: ProfileId::parse(profile).ok()?, content: ContentId::parse(content).ok()? };
+        TitleId { profile: ProfileId::parse(profile).ok()?, content: ContentId::of_key(content).ok()? };
     let key = title_id.key(Slot { kind, id: id.try_into().ok()? });
     title.starts_with(&shard(profile).to_be_bytes()).then_some(key)
 }
