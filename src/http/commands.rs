@@ -6,7 +6,7 @@
 //! recognised: it would have to be replicated before the first answer to be worth anything.
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Body,
     extract::{
         Path, Query, State,
@@ -21,7 +21,9 @@ use serde_json::Value;
 use crate::{
     crdt::{Dot, TitleId},
     http::{
-        App, Problem, body, condition,
+        App, Problem,
+        auth::{Scope, Visitor},
+        body, condition,
         durability::{self, Asked},
         sessions,
         view::ResumeView,
@@ -74,6 +76,7 @@ pub(super) async fn dismissed(
 /// guard has been done already (RFC 9110, 13.1.1).
 pub(super) async fn place(
     State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
     path: TitlePath,
     query: Durability,
     headers: HeaderMap,
@@ -95,12 +98,19 @@ pub(super) async fn place(
         from.place(session, bookmark)
     };
     let done = give(&app, write, asked).await?;
-    let Some(view) = Found::read(&app, &title)?.view(&app, &title) else {
-        // Somebody has erased the title since, and has the last word.
-        return Ok((StatusCode::NO_CONTENT, done.headers()).into_response());
-    };
-    let tag = [(header::ETAG, condition::etag(&view))];
-    Ok((done.headers(), tag, Json(view)).into_response())
+    show(&app, &visitor, &title, &done)
+}
+
+/// The resume point after a command that sets it.
+///
+/// Nothing but headers for whoever may write and not read, and where somebody has erased the title since.
+pub(super) fn show(app: &App, visitor: &Visitor, title: &TitleId, done: &Done) -> Result<Response, Problem> {
+    let may_read = visitor.may(&[Scope::Play, Scope::Read], &title.profile).is_ok();
+    let view = if may_read { Found::read(app, title)?.view(app, title) } else { None };
+    Ok(match view {
+        Some(view) => (done.headers(), [(header::ETAG, condition::etag(&view))], Json(view)).into_response(),
+        None => (StatusCode::NO_CONTENT, done.headers()).into_response(),
+    })
 }
 
 /// What erasing something is answered with.

@@ -1,18 +1,20 @@
 //! `/v1/profiles/{profile}/places/{content}`: everywhere the viewer has been in a title, and back there.
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Body,
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, header},
-    response::{IntoResponse, Response},
+    http::HeaderMap,
+    response::Response,
 };
 use serde::Serialize;
 
 use crate::{
     http::{
-        App, Problem, body,
-        commands::{Done, Found, TitlePath, give, title},
+        App, Problem,
+        auth::Visitor,
+        body,
+        commands::{Done, Found, TitlePath, give, show, title},
         condition,
         durability::{self, Asked},
         sessions,
@@ -67,6 +69,7 @@ fn left(point: &ResumePoint) -> Vec<LeftView> {
 /// `POST`: makes one of the places the resume point, as setting it by hand does.
 pub(super) async fn back(
     State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
     path: TitlePath,
     query: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
@@ -87,10 +90,5 @@ pub(super) async fn back(
         Some(write) => give(&app, write, asked).await?,
         None => Done::already(point.place.dot),
     };
-    let Some(view) = Found::read(&app, &title)?.view(&app, &title) else {
-        // Somebody has erased the title since, and has the last word.
-        return Err(NoSuchPlace.into());
-    };
-    let tag = [(header::ETAG, condition::etag(&view))];
-    Ok((done.headers(), tag, Json(view)).into_response())
+    show(&app, &visitor, &title, &done)
 }

@@ -14,7 +14,7 @@ use crate::{
     patience::{until_found, within},
     serving::{
         Issuer, Line, Node, Player, Published, Serve, ada, anonymous, ids, kind_of, problem, report,
-        route_of, split,
+        route_of, route_to, split,
     },
 };
 
@@ -146,6 +146,34 @@ async fn a_key_allows_its_scopes_for_its_profiles_and_nothing_else() {
     assert_eq!(reader.position("metropolis").await, Some(61_000));
     let shown = reader.point("metropolis").await;
     problem(node.beat(&report(&shown, 1, 9, "playing")).await, 403, "no-right", "a reader's").await;
+}
+
+#[tokio::test]
+async fn whoever_may_write_orders_for_their_profiles_and_is_not_told_what_stands() {
+    let home = TempDir::new().expect("a directory can be made");
+    let keys = Keys::none(home.path());
+    let player = keys.make("player", &["play"], &["ada"]).await;
+    let writer = keys.make("writer", &["write"], &["ada"]).await;
+    let node = keys.serve(home.path()).await;
+    let [player, writer] = [player, writer].map(|key| node.holding(&key));
+    player.stored(&anonymous("metropolis", 61_000, "playing")).await;
+    let path = |what| route_to(what, "ada", "metropolis");
+    let place = json!({ "position_ms": 5_000 });
+    problem(player.put(&path("resume-points"), &[], &place).await, 403, "no-scope", "a player").await;
+    problem(player.delete(&path("titles")).await, 403, "no-scope", "a player").await;
+    let others = route_to("resume-points", "eve", "metropolis");
+    problem(writer.put(&others, &[], &place).await, 403, "not-your-profile", "another's").await;
+
+    let answer = writer.put(&path("resume-points"), &[], &place).await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert!(answer.headers().contains_key("dot") && !answer.headers().contains_key(header::ETAG));
+    assert_eq!(player.position("metropolis").await, Some(5_000));
+    let erased = writer.delete(&path("titles")).await;
+    assert_eq!(erased.status(), StatusCode::ACCEPTED);
+    let location = erased.headers()[header::LOCATION].to_str().expect("it is ASCII").to_owned();
+    assert_eq!(writer.get(&location).await.status(), StatusCode::OK);
+    problem(player.get(&location).await, 403, "no-scope", "a player").await;
+    problem(player.place("metropolis").await, 404, "no-resume-point", "erased").await;
 }
 
 #[tokio::test]
