@@ -90,30 +90,35 @@ impl Began {
         now.as_ms().checked_sub(sent.checked_sub(began)?).map(WallTime::from_ms)
     }
 
-    /// Not before the device last heard of a node, and no sample after this moment.
+    /// Not before the device last heard of a node, and not so late that its count is ahead of the time: a
+    /// clock may stand still, and never counts more than goes by.
     fn is_possible(&self, anchor: WallTime, now: WallTime) -> bool {
-        Some(anchor) >= self.last_server_time && self.counts_beyond_ms(anchor, now) <= WILD_MS
+        Some(anchor) >= self.last_server_time && beyond_ms(self.counted_ms(), anchor, now) <= WILD_MS
+    }
+
+    fn counted_ms(&self) -> u64 {
+        self.latest_elapsed_ms.max(self.sent_elapsed_ms.unwrap_or_default())
     }
 
     fn by_bound(&self, now: WallTime) -> Result<Derived, CountsWrongly> {
         // The node that was heard of may be ahead of this one; what it said is no reason for a later anchor.
-        let latest = now.minus_ms(self.latest_elapsed_ms);
+        let latest = now.minus_ms(self.counted_ms());
         let anchor = match (self.last_server_time, self.issued) {
             (Some(heard), _) => heard.min(now),
             (None, Some(issued)) => issued.min(latest),
             (None, None) => latest,
         };
-        let beyond_ms = self.counts_beyond_ms(anchor, now);
+        let beyond_ms = beyond_ms(self.latest_elapsed_ms, anchor, now);
         if beyond_ms > WILD_MS {
             return Err(CountsWrongly { beyond_ms });
         }
         Ok(Derived { anchor, quality: TimeQuality::Bound })
     }
+}
 
-    /// By how much the latest sample would lie in the future.
-    fn counts_beyond_ms(&self, anchor: WallTime, now: WallTime) -> u64 {
-        self.latest_elapsed_ms.saturating_sub(now.ms_since(anchor))
-    }
+/// By how much a player has counted more than has gone by.
+fn beyond_ms(counted_ms: u64, anchor: WallTime, now: WallTime) -> u64 {
+    counted_ms.saturating_sub(now.ms_since(anchor))
 }
 
 /// Says that a player has counted more than has gone by; its own fault, or its clock's. What its samples say
@@ -227,6 +232,14 @@ mod tests {
     }
 
     #[test]
+    fn a_wall_clock_by_which_the_session_would_be_younger_than_its_count_is_not_believed() {
+        // The clock was an hour ahead and was set right on the way; three hours and a half were counted awake.
+        let counted = Began { sent_elapsed_ms: Some(3 * HOUR + HOUR / 2), ..from_eight_to_nine() };
+        let told = by_walls(counted, EIGHT.plus_ms(HOUR), NOON);
+        check(told, EIGHT.minus_ms(HOUR / 2), TimeQuality::Bound);
+    }
+
+    #[test]
     fn a_count_that_began_anew_with_the_device_is_not_believed() {
         check(by_count(from_eight_to_nine(), 60_000), EIGHT.minus_ms(HOUR / 2), TimeQuality::Bound);
     }
@@ -241,6 +254,8 @@ mod tests {
         // A credential that was renewed on the way says nothing; what was played has taken its time.
         check(Began { issued: Some(NOON), ..unheard }, NOON.minus_ms(HOUR), TimeQuality::Bound);
         check(unheard, NOON.minus_ms(HOUR), TimeQuality::Bound);
+        let awake = Began { sent_elapsed_ms: Some(HOUR + 60_000), ..unheard };
+        check(awake, NOON.minus_ms(HOUR + 60_000), TimeQuality::Bound);
     }
 
     #[test]
