@@ -19,6 +19,7 @@ mod tell;
 mod time;
 mod trace;
 pub mod transcript;
+pub mod workload;
 mod world;
 mod writers;
 

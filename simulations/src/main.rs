@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use playmark::zoo::Bug;
-use simulations::{Length, Scenario, Telling, Watch, hunt, run, suite};
+use simulations::{
+    Length, Scenario, Telling, Watch, hunt, run, suite,
+    workload::{self, Population},
+};
 
 /// The real replica in virtual time.
 #[derive(Parser)]
@@ -50,12 +53,30 @@ enum Command {
         #[arg(long)]
         write: Option<PathBuf>,
     },
+    /// Watches a population of viewers for a week, and prints how often the answer was wrong.
+    Workload {
+        /// How many viewers.
+        #[arg(long, default_value_t = 1_000)]
+        viewers: u64,
+        /// The seed of all chance.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Writes the table into this page: docs/SIMULATION.md.
+        #[arg(long)]
+        write: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run { seeds, from, long } => suite::run_all(from, seeds, length(long)),
         Command::Replay { seed, long, bug } => replay(seed, length(long), bug.as_deref()),
+        Command::Workload { viewers, seed, write } => {
+            workload::print(Population { viewers, seed, bug: None }, write.as_deref()).unwrap_or_else(|why| {
+                eprintln!("the table cannot be written: {why}");
+                ExitCode::FAILURE
+            })
+        }
         Command::Zoo { budget, from_outside, write } => {
             let watch = if from_outside { Watch::FromOutside } else { Watch::Closely };
             hunt::print_table(budget, watch, write.as_deref()).unwrap_or_else(|why| {
