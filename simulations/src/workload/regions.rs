@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use playmark::{
-    crdt::{Origin, Register, ReplicaId, Slot, Stamp, TitleId, WallTime},
+    crdt::{Origin, ReplicaId, TitleId, WallTime},
     playback::{
-        Began, Claims, Heartbeat, Known, Outcome, Policy, Refused, Rights, Sender, SessionId, Shown, accept,
-        answer, greatest_fence, resume, retain_title, slot::FENCE,
+        Began, Claims, Heartbeat, Known, Outcome, Policy, Refused, Rights, Sender, SessionId, Title, accept,
+        answer, retain_title, slot::FENCE,
     },
     replica::{Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
-    store::{Durability, MemoryStore, Read},
+    store::{Durability, MemoryStore},
     zoo::{Bug, planted},
 };
 
@@ -52,7 +52,7 @@ impl Regions {
     pub(super) fn new(clocks: [WallClock; 3]) -> Self {
         let region = |number: usize| {
             let bits = number as u128 + 1;
-            let retain = Retain { leaving: retain_title, sweeps: |slot| slot == FENCE };
+            let retain = Retain { leaving: retain_title, fence: FENCE };
             let (id, origin) = (ReplicaId::from_random(bits), Origin::from_random(bits));
             let options = Options { id, origin, retain, linger: Duration::ZERO };
             let now = Now { wall: clocks[number].read(Moment::default()), mono: Monotonic::default() };
@@ -152,24 +152,20 @@ impl Regions {
         }
     }
 
-    fn title(&self, at: usize, title: &TitleId) -> Vec<(Slot, Register)> {
-        self.all[at].replica.store().title(title).expect("memory can be read")
-    }
-
-    fn shown_to(&self, at: usize, title: &TitleId, session: SessionId) -> Shown {
-        Shown::to(session, &stamps(&self.title(at, title)), None)
+    fn title(&self, at: usize, title: &TitleId) -> Title {
+        Title::read(self.all[at].replica.store(), title).expect("memory can be read")
     }
 
     /// Opens a session.
     pub(super) fn open(&self, at: usize, moment: Moment, title: &TitleId, session: SessionId) -> Claims {
-        let shown = self.shown_to(at, title, session);
+        let shown = self.title(at, title).shown_to(session);
         let wall = self.wall(at, moment);
         Claims::open(title.clone(), session, None, Rights::ALL, &shown, wall, &Policy::default())
     }
 
     /// Gives a running session a fresh line; `None` where its authorisation has run out.
     pub(super) fn renew(&self, at: usize, moment: Moment, old: &Claims, sent_ms: u64) -> Option<Claims> {
-        let shown = self.shown_to(at, &old.title, old.session);
+        let shown = self.title(at, &old.title).shown_to(old.session);
         old.renewed(sent_ms, &shown, self.wall(at, moment))
     }
 
@@ -199,8 +195,7 @@ impl Regions {
     ) -> Reply {
         let (wall, policy) = (self.wall(at, moment), Policy::default());
         self.tell_baselines(at, claims, heartbeat, reported, wall);
-        let known =
-            Known { fence: greatest_fence(&stamps(&self.title(at, &claims.title)), None), current: None };
+        let known = Known { fence: self.title(at, &claims.title).fence(), current: None };
         let accepted = match accept(heartbeat, Sender::Signed(claims), known, wall, &policy) {
             Ok(accepted) => accepted,
             Err(why) => return Reply::Refused(why),
@@ -218,9 +213,9 @@ impl Regions {
             }
             self.talk(at, moment);
         }
-        let registers = self.title(at, &claims.title);
+        let title = self.title(at, &claims.title);
         let sent_ms = heartbeat.sent_elapsed_ms.expect("these players always say it");
-        let answer = answer(claims, accepted.stamp, sent_ms, &registers, None, wall, &policy);
+        let answer = answer(claims, accepted.stamp, sent_ms, &title, wall, &policy);
         Reply::Taken(answer.fresh.map(|(claims, _)| Box::new(claims)))
     }
 
@@ -246,7 +241,7 @@ impl Regions {
 
     /// Where each system says that the title was left.
     pub(super) fn positions_ms(&self, at: usize, title: &TitleId) -> [Option<u64>; SYSTEMS] {
-        let point = resume(&self.title(at, title), None, &Policy::default());
+        let point = self.title(at, title).resume(&Policy::default());
         let [arrival, device] = &self.all[at].others;
         [
             point.map(|point| point.place.sample.position_ms),
@@ -254,8 +249,4 @@ impl Regions {
             device.position_ms(title),
         ]
     }
-}
-
-fn stamps(registers: &[(Slot, Register)]) -> Vec<(Slot, Stamp)> {
-    registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect()
 }
