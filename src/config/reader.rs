@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn whole(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let value = self.value(key)?;
-        let number = value.to_u128().and_then(|number| u64::try_from(number).ok());
+        let number = whole_of(&value).and_then(|number| u64::try_from(number).ok());
         let number = number.filter(|number| range.contains(number));
         if number.is_none() {
             self.problem(key, &format!("must be a whole number from {} to {}", range.start(), range.end()));
@@ -135,9 +135,14 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
         Value::String(_, text) => Some(text.clone()),
         Value::Char(_, letter) => Some(letter.to_string()),
         Value::Bool(_, flag) => Some(flag.to_string()),
-        Value::Num(_, number) => number.to_u128().map(|number| number.to_string()),
+        Value::Num(..) => whole_of(value).map(|number| number.to_string()),
         Value::Empty(..) | Value::Dict(..) | Value::Array(..) => None,
     }
+}
+
+/// A number without fraction or sign. A file's numbers are signed, and those of the environment are not.
+fn whole_of(value: &Value) -> Option<u128> {
+    value.to_num()?.to_u128_lossy()
 }
 
 fn find_unknown(value: &Value, path: &str, unknown: &mut Vec<String>) {

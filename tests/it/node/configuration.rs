@@ -4,6 +4,17 @@ use crate::serving::Serve;
 use tempfile::TempDir;
 
 #[tokio::test]
+async fn numbers_of_a_file_are_taken() {
+    let home = TempDir::new().expect("a directory can be made");
+    let lines = "[playback]\nheartbeat_interval_ms = 5000\n[tokens]\nlifetime_s = 3600\n";
+    let node = Serve::configured(home.path(), lines).start().await;
+    let opened = node.open("metropolis").await;
+    assert_eq!(opened["heartbeat_interval_ms"], 5_000);
+    let lasts = opened["expires_ms"].as_u64().zip(opened["anchor_ms"].as_u64()).map(|(to, from)| to - from);
+    assert_eq!(lasts, Some(3_600_000));
+}
+
+#[tokio::test]
 async fn a_wrong_configuration_names_its_key_and_the_fix() {
     let cases = [
         ("[http]\nlisten = \"0.0.0.0:7080\"", "http.listen", "loopback"),

@@ -40,6 +40,13 @@ impl Serve {
         Self { words: words.map(Into::into).into(), home: home.to_owned() }.with("--config", file)
     }
 
+    /// One node on its own, on a free port, with these lines of configuration.
+    pub(crate) fn configured(home: &Path, lines: &str) -> Self {
+        let file = home.join("playmark.toml");
+        fs::write(&file, lines).expect("a file can be written");
+        Self::at(home).with("--config", file)
+    }
+
     pub(crate) fn with(mut self, flag: &str, value: impl AsRef<OsStr>) -> Self {
         self.words.extend([flag.into(), value.as_ref().to_owned()]);
         self
