@@ -1,12 +1,16 @@
-//! The sections `http` and `auth`: where players are served, and which.
+//! The sections `http`, `auth` and `limits`: where players are served, which, and how often.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
+
+use ipnet::IpNet;
 
 use crate::{
     config::reader::Reader,
     http::{
         self,
         auth::{self, Jwks, JwksUrl},
+        cors::Origins,
+        limits,
     },
 };
 
@@ -19,6 +23,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<http::Options> {
         auth,
         unauthenticated: unauthenticated.unwrap_or(false),
         allowed_hosts: reader.texts("http.allowed_hosts").unwrap_or_default(),
+        cors_origins: read_origins(reader),
+        trusted_proxies: read_proxies(reader),
+        limits: read_limits(reader),
     };
     check(reader, &options);
     Some(options)
@@ -38,6 +45,40 @@ fn check(reader: &mut Reader<'_>, options: &http::Options) {
         if !is_name {
             reader.problem("http.allowed_hosts", &format!("\"{host}\" must be a name without a port"));
         }
+    }
+}
+
+fn read_origins(reader: &mut Reader<'_>) -> Origins {
+    let origins = Origins::parse(&reader.texts("http.cors_origins").unwrap_or_default());
+    origins.map_err(|why| reader.problem("http.cors_origins", &why)).unwrap_or_default()
+}
+
+fn read_proxies(reader: &mut Reader<'_>) -> Vec<IpNet> {
+    let texts = reader.texts("http.trusted_proxies").unwrap_or_default();
+    let networks = texts.iter().filter_map(|text| {
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        let fix = "must be an address or a network, such as 10.0.0.0/8";
+        let network = text.parse().or_else(|_| address());
+        network.map_err(|_| reader.problem("http.trusted_proxies", &format!("\"{text}\" {fix}"))).ok()
+    });
+    networks.collect()
+}
+
+/// The greatest rate and the greatest number of titles that can be said: beyond all that a node does.
+const LIMIT_MAX: u64 = 10_000_000;
+
+fn read_limits(reader: &mut Reader<'_>) -> limits::Options {
+    let mut read = |key: &str, default: u32| {
+        let number = reader.whole(key, 0..=LIMIT_MAX).unwrap_or_else(|| default.into());
+        u32::try_from(number).expect("the range is within 32 bits")
+    };
+    let or = limits::Options::default();
+    limits::Options {
+        address_requests_per_s: read("limits.address_requests_per_s", or.address_requests_per_s),
+        subject_requests_per_s: read("limits.subject_requests_per_s", or.subject_requests_per_s),
+        key_requests_per_s: read("limits.key_requests_per_s", or.key_requests_per_s),
+        sessions_per_minute: read("limits.sessions_per_minute", or.sessions_per_minute),
+        contents_per_profile: read("limits.contents_per_profile", or.contents_per_profile),
     }
 }
 

@@ -30,7 +30,7 @@ use self::{reader::Reader, spelling::distance};
 const ENVIRONMENT: &str = "PLAYMARK_";
 
 /// Every key, in the order of the reference.
-pub const KEYS: [&str; 26] = [
+pub const KEYS: [&str; 33] = [
     "name",
     "region",
     "cluster",
@@ -38,6 +38,8 @@ pub const KEYS: [&str; 26] = [
     "http.listen",
     "http.unauthenticated",
     "http.allowed_hosts",
+    "http.cors_origins",
+    "http.trusted_proxies",
     "auth.keys_file",
     "auth.jwt_secret_file",
     "auth.jwks_file",
@@ -45,6 +47,11 @@ pub const KEYS: [&str; 26] = [
     "auth.jwks_ca_file",
     "auth.issuer",
     "auth.audience",
+    "limits.address_requests_per_s",
+    "limits.subject_requests_per_s",
+    "limits.key_requests_per_s",
+    "limits.sessions_per_minute",
+    "limits.contents_per_profile",
     "replication.listen",
     "replication.ca",
     "replication.certificate",

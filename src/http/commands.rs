@@ -48,7 +48,7 @@ pub(super) async fn watched(
     let said = said.get("watched").and_then(Value::as_bool);
     let said =
         said.ok_or_else(|| Problem::Invalid { field: "watched", fix: "must be true or false".into() })?;
-    let found = Found::read(&app, &title)?;
+    let found = Found::with_room(&app, &title)?;
     condition::check(&headers, found.etag(&app, &title).as_ref())?;
     let done = give(&app, found.vantage(&app, &title).watched(said), asked).await?;
     Ok((StatusCode::NO_CONTENT, done.headers()).into_response())
@@ -64,7 +64,7 @@ pub(super) async fn dismissed(
 ) -> Result<Response, Problem> {
     let (title, asked) = (title(path)?, durability::assurance(query)?);
     body::nothing(&headers, body).await?;
-    let found = Found::read(&app, &title)?;
+    let found = Found::with_room(&app, &title)?;
     condition::check(&headers, found.etag(&app, &title).as_ref())?;
     let done = give(&app, found.vantage(&app, &title).dismissed(), asked).await?;
     Ok((StatusCode::NO_CONTENT, done.headers()).into_response())
@@ -89,7 +89,7 @@ pub(super) async fn place(
     let name = name.map_err(|why| Problem::id("session", why))?;
     let session = name.unwrap_or_else(|| SessionId::from_random(identity::random()));
 
-    let found = Found::read(&app, &title)?;
+    let found = Found::with_room(&app, &title)?;
     let from = found.vantage(&app, &title);
     let write = if let Some(stands) = from.repeated(session, &bookmark) {
         stands
@@ -151,6 +151,15 @@ pub(super) struct Found(Title);
 impl Found {
     pub(super) fn read(app: &App, title: &TitleId) -> Result<Self, Problem> {
         Ok(Self(app.node().title(title)?))
+    }
+
+    /// Reads a title that a command may be the first to write: the profile must have room for it.
+    pub(super) fn with_room(app: &App, title: &TitleId) -> Result<Self, Problem> {
+        let found = Self::read(app, title)?;
+        if found.0.registers.is_empty() {
+            app.check_room(&title.profile)?;
+        }
+        Ok(found)
     }
 
     pub(super) fn vantage<'a>(&'a self, app: &App, title: &'a TitleId) -> Vantage<'a> {

@@ -67,6 +67,9 @@ impl<'a> Door<'a> {
     fn unsigned(&self, heartbeat: &Heartbeat) -> Result<(TitleId, SessionId), Problem> {
         let place = heartbeat.unsigned()?;
         self.visitor.may(&[Scope::Play], &place.0.profile)?;
+        if self.app.node().title(&place.0)?.registers.is_empty() {
+            self.app.check_room(&place.0.profile)?;
+        }
         Ok(place)
     }
 

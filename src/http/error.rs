@@ -2,14 +2,14 @@
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
     crdt::IdError,
-    http::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN, auth::Denied},
+    http::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN, auth::Denied, limits::Exceeded},
     node::{ReadError, WriteError},
     playback::{HeartbeatError, NoSuchPlace, OutOfOrder, Refused, TokenError},
 };
@@ -29,6 +29,18 @@ pub enum Problem {
     /// A request by a name that is not this node's.
     #[error("this node is not asked by that name; use one of its own, or list it in http.allowed_hosts")]
     Misdirected,
+    /// A page of an origin that may not ask.
+    #[error("pages of this origin may not ask this node; list it in http.cors_origins")]
+    ForeignOrigin,
+    /// More than a rate allows.
+    #[error("more than {} requests in {:?} (\"{}\"); wait {:?}", .0.quota, .0.window, .0.policy, .0.wait)]
+    TooManyRequests(Exceeded),
+    /// A title beyond those that a profile may have.
+    #[error("the profile has the {most} titles that it may have; erase some")]
+    TooManyContents {
+        /// How many.
+        most: u32,
+    },
     /// No route.
     #[error("there is nothing at this path")]
     NoSuchPath,
@@ -140,6 +152,11 @@ impl Problem {
         match self {
             Self::Denied(why) => denied(why),
             Self::Misdirected => kind("misdirected", S::MISDIRECTED_REQUEST, "Not this node's name"),
+            Self::ForeignOrigin => kind("foreign-origin", S::FORBIDDEN, "Not for pages of this origin"),
+            Self::TooManyRequests(_) => kind("too-many-requests", S::TOO_MANY_REQUESTS, "Too many requests"),
+            Self::TooManyContents { .. } => {
+                kind("too-many-contents", S::FORBIDDEN, "Too many titles in this profile")
+            }
             Self::NoSuchPath => kind("no-such-path", S::NOT_FOUND, "No such path"),
             Self::NoSuchMethod => kind("no-such-method", S::METHOD_NOT_ALLOWED, "No such method"),
             Self::MediaType { .. } => kind("media-type", S::UNSUPPORTED_MEDIA_TYPE, "Wrong type of body"),
@@ -236,8 +253,15 @@ impl Problem {
             Self::Denied(Denied::NoScope { needed }) => {
                 put("scopes", json!(needed.iter().map(|scope| scope.as_str()).collect::<Vec<_>>()));
             }
+            Self::TooManyRequests(exceeded) => {
+                put("policy", json!(exceeded.policy));
+            }
+            Self::TooManyContents { most } => {
+                put("most", json!(most));
+            }
             Self::Denied(_)
             | Self::Misdirected
+            | Self::ForeignOrigin
             | Self::NoSuchPath
             | Self::NoSuchMethod
             | Self::NotAsSaid { etag: None }
@@ -297,6 +321,28 @@ fn refused(why: Refused) -> Kind {
     Kind { name, status, title }
 }
 
+/// When to come again, in the fields of HTTP and in those of its draft on rates
+/// (draft-ietf-httpapi-ratelimit-headers).
+fn tell_rate(headers: &mut HeaderMap, exceeded: &Exceeded) {
+    let &Exceeded { policy, quota, window, wait } = exceeded;
+    let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let window_s = window.as_secs();
+    headers.insert(header::RETRY_AFTER, wait_s.into());
+    for (name, text) in [
+        ("ratelimit-policy", format!("\"{policy}\";q={quota};w={window_s}")),
+        ("ratelimit", format!("\"{policy}\";r=0;t={wait_s}")),
+    ] {
+        let value = HeaderValue::from_str(&text).expect("names of policies and numbers are ASCII");
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::TooManyRequests(exceeded)
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.kind().status;
@@ -313,6 +359,9 @@ impl IntoResponse for Problem {
         };
         if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::TooManyRequests(exceeded) = &self {
+            tell_rate(headers, exceeded);
         }
         if let Self::NotAsSaid { etag: Some(etag) } = self {
             headers.insert(header::ETAG, etag);

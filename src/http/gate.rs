@@ -4,21 +4,28 @@ use std::net::IpAddr;
 
 use axum::{
     extract::{MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
-    http::{HeaderMap, Uri, header, uri::Authority},
+    http::{HeaderMap, HeaderValue, Uri, header, uri::Authority},
     middleware::Next,
     response::Response,
 };
 
+use tower_http::cors::CorsLayer;
+
 use crate::http::{
     App, Options, Problem,
     auth::{Auth, Caller, Need, Visitor},
+    cors::Origins,
+    limits::Limits,
+    server::Peer,
 };
 
-/// Who is let in. The default asks nobody anything.
+/// Who is let in, and how often. The default asks nobody anything.
 #[derive(Debug, Default)]
 pub struct Gate {
     auth: Option<Auth>,
     hosts: Hosts,
+    origins: Origins,
+    limits: Limits,
 }
 
 impl Gate {
@@ -31,7 +38,16 @@ impl Gate {
         let auth = asks.then(|| Auth::start(&options.auth)).transpose()?;
         let guards = !options.allowed_hosts.is_empty() || !asks && options.listen.ip().is_loopback();
         let hosts = if guards { Hosts::Ours(options.allowed_hosts.clone()) } else { Hosts::Any };
-        Ok(Self { auth, hosts })
+        let limits = Limits::new(options.limits, options.trusted_proxies.clone());
+        Ok(Self { auth, hosts, origins: options.cors_origins.clone(), limits })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn cors(&self) -> Option<CorsLayer> {
+        self.origins.layer()
     }
 }
 
@@ -57,6 +73,17 @@ impl Hosts {
         let of_headers = named.all(|host| host.is_some_and(|host| is_ours(host.host(), allowed)));
         of_headers && uri.host().is_none_or(|host| is_ours(host, allowed))
     }
+
+    /// Whether a page of this origin may ask at all. Browsers send some requests without asking before,
+    /// and whoever is asked nothing else is not let in by them: `null` is a page of nobody knows where.
+    fn admit_origin(&self, headers: &HeaderMap, origins: &Origins) -> bool {
+        let Self::Ours(allowed) = self else { return true };
+        let is_known = |origin: &HeaderValue| {
+            let uri: Option<Uri> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
+            uri.is_some_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(|it| is_ours(it, allowed)))
+        };
+        headers.get_all(header::ORIGIN).iter().all(|origin| origins.include(origin) || is_known(origin))
+    }
 }
 
 fn is_ours(host: &str, allowed: &[String]) -> bool {
@@ -78,13 +105,21 @@ pub(super) async fn pass(
 ) -> Result<Response, Problem> {
     let need = pattern.as_ref().map_or(Need::Nothing, |it| Need::of(request.method(), it.as_str()));
     let gate = app.gate();
+    let peer = request.extensions().get().map(|Peer(peer)| *peer);
+    gate.limits.address(peer, request.headers())?;
     if need != Need::Nothing && !gate.hosts.admit(request.headers(), request.uri()) {
         return Err(Problem::Misdirected);
+    }
+    if need != Need::Nothing && !gate.hosts.admit_origin(request.headers(), &gate.origins) {
+        return Err(Problem::ForeignOrigin);
     }
     let caller = match &gate.auth {
         Some(auth) => auth.caller(request.headers(), app.node().now().wall),
         None => Ok(Caller::Anyone),
     };
+    if let Ok(caller) = &caller {
+        gate.limits.caller(caller)?;
+    }
     let visitor = Visitor::new(caller);
     let params = params.ok();
     let mut params = params.iter().flatten();
@@ -121,6 +156,21 @@ mod tests {
         }
         assert!(hosts.admit(&HeaderMap::new(), &Uri::from_static("/v1")), "HTTP/1.0 names nobody");
         assert!(!hosts.admit(&HeaderMap::new(), &Uri::from_static("http://evil.example/v1")));
+        let of = |origin: &'static str| {
+            let headers = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]);
+            hosts.admit_origin(
+                &headers,
+                &Origins::These(vec![HeaderValue::from_static("https://cors.example")]),
+            )
+        };
+        for origin in ["http://localhost:3000", "http://[::1]", "https://tv.example", "https://cors.example"]
+        {
+            assert!(of(origin), "{origin}");
+        }
+        for origin in ["null", "https://evil.example", "localhost", "http://127.0.0.1.evil.example", ""] {
+            assert!(!of(origin), "{origin}");
+        }
+        assert!(hosts.admit_origin(&HeaderMap::new(), &Origins::None), "no browser");
         assert!(Hosts::Any.admit(&HeaderMap::new(), &Uri::from_static("http://evil.example/v1")));
     }
 }

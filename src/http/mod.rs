@@ -15,6 +15,7 @@ mod batch;
 mod body;
 mod commands;
 mod condition;
+pub mod cors;
 mod door;
 mod durability;
 mod erasures;
@@ -24,6 +25,7 @@ mod export;
 mod gate;
 mod heartbeats;
 mod history;
+pub mod limits;
 mod lists;
 mod places;
 mod resume_points;
@@ -54,9 +56,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{delete, get, post, put},
 };
+use ipnet::IpNet;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
+    crdt::ProfileId,
     node::Handle,
     playback::{Claims, Policy, TokenKeys},
 };
@@ -76,6 +80,12 @@ pub struct Options {
     pub unauthenticated: bool,
     /// The names, beside those of the loopback, by which a node that asks nobody may be asked.
     pub allowed_hosts: Vec<String>,
+    /// The origins whose pages may ask.
+    pub cors_origins: cors::Origins,
+    /// The proxies that are believed when they say whom they forward.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How much anyone may ask for.
+    pub limits: limits::Options,
 }
 
 impl Default for Options {
@@ -86,6 +96,9 @@ impl Default for Options {
             auth: auth::Options::default(),
             unauthenticated: false,
             allowed_hosts: Vec::new(),
+            cors_origins: cors::Origins::None,
+            trusted_proxies: Vec::new(),
+            limits: limits::Options::default(),
         }
     }
 }
@@ -114,7 +127,8 @@ impl App {
 
     /// Every route, with its fallbacks and the bound on a request's time.
     pub fn router(self) -> Router {
-        Router::new()
+        let cors = self.gate().cors();
+        let router = Router::new()
             .route("/v1/sessions", post(sessions::open))
             .route("/v1/heartbeats", post(heartbeats::take))
             .route("/v1/profiles/{profile}/resume-points:batchGet", post(batch::read))
@@ -137,7 +151,12 @@ impl App {
             .method_not_allowed_fallback(async || Problem::NoSuchMethod)
             .layer(middleware::from_fn_with_state(self.clone(), gate::pass))
             .layer(middleware::from_fn(bound))
-            .with_state(self)
+            .with_state(self);
+        // Outermost, so that pages may see refusals too, and need no credential to ask whether they may.
+        match cors {
+            Some(cors) => router.layer(cors),
+            None => router,
+        }
     }
 
     fn node(&self) -> &Handle {
@@ -146,6 +165,18 @@ impl App {
 
     fn policy(&self) -> &Policy {
         &self.inner.policy
+    }
+
+    /// Refuses one more title to a profile that has as many as it may (R19). What was erased counts until
+    /// nothing of it is left.
+    fn check_room(&self, profile: &ProfileId) -> Result<(), Problem> {
+        let most = self.gate().limits().contents_per_profile;
+        let max = usize::try_from(most).unwrap_or(usize::MAX);
+        if max == 0 || self.node().titles(profile, None, max)?.len() < max {
+            Ok(())
+        } else {
+            Err(Problem::TooManyContents { most })
+        }
     }
 
     fn gate(&self) -> &Gate {

@@ -95,7 +95,10 @@ fn answer(
     let (registers, fence) = (&found.registers, found.scope.fence);
     let explanation = (explained == Explained::Fully)
         .then(|| ExplanationView::new(&explain(registers, fence, app.policy()), app.policy()));
-    let claims = sessions::claims(app, title.clone(), None, visitor.rights(&title.profile), &found);
+    let mut rights = visitor.rights(&title.profile);
+    // A question is answered all the same, and what comes with it begins nothing that there is no room for.
+    rights.write &= !registers.is_empty() || app.check_room(&title.profile).is_ok();
+    let claims = sessions::claims(app, title.clone(), None, rights, &found);
     let (token, anchor_ms) = (app.sign(&claims), claims.anchor.as_ms());
     let Some(point) = found.resume(app.policy()) else {
         let explanation = explanation.map(ExplanationView::into_value);

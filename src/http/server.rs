@@ -3,7 +3,7 @@
 //! A framework's ready-made loop has no bound on connections, on the size of a head, or on how long one may
 //! take to come; each of those is a way to hold a node up with nothing but patience.
 
-use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -36,6 +36,10 @@ pub const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 /// How long nothing is accepted after the system would not give a connection: too many files are open.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Who connected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
 const _: () = assert!(HEAD_BYTES_MAX >= 8_192, "the server's own least");
 
 /// Serves players until `stop` comes; then the listener closes, and the requests in hand are answered
@@ -65,12 +69,12 @@ pub async fn serve(
             let permit = Arc::clone(&room).acquire_owned().await.expect("the semaphore is never closed");
             (accept(&listener).await, permit)
         };
-        let (stream, permit) = tokio::select! {
+        let ((stream, peer), permit) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
         let router = router.clone();
-        let service = service_fn(move |request| answer(router.clone(), request));
+        let service = service_fn(move |request| answer(router.clone(), request, peer));
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // It fails where the other side has gone or sends no HTTP, and there is nobody to tell.
@@ -84,13 +88,13 @@ pub async fn serve(
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are small and each is awaited.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, Peer(peer));
             }
             Err(why) => {
                 tracing::warn!(%why, "no connection accepted");
@@ -103,8 +107,10 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 async fn answer(
     mut router: Router,
     request: hyper::Request<Incoming>,
+    peer: Peer,
 ) -> Result<axum::response::Response, Infallible> {
     use tower_service::Service;
-    let request: Request = request.map(Body::new);
+    let mut request: Request = request.map(Body::new);
+    request.extensions_mut().insert(peer);
     router.call(request).await
 }

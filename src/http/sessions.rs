@@ -42,7 +42,8 @@ pub(super) async fn open(
     let profile = text(&asked, "profile")?.ok_or_else(|| missing("profile", "who watches"))?;
     let content = text(&asked, "content")?.ok_or_else(|| missing("content", "what is watched"))?;
     let title = parse_title(profile, content)?;
-    visitor.may(&[Scope::Play], &title.profile)?;
+    let caller = visitor.may(&[Scope::Play], &title.profile)?;
+    app.gate().limits().session(caller, &title.profile)?;
     let device = text(&asked, "device")?.map(Device::parse).transpose();
     let device = device.map_err(|why| Problem::id("device", why))?;
     let series = text(&asked, "series")?.map(Series::parse).transpose();
@@ -51,6 +52,9 @@ pub(super) async fn open(
     let incognito = flag(&asked, "incognito")?;
 
     let found = app.node().title(&title)?;
+    if found.registers.is_empty() {
+        app.check_room(&title.profile)?;
+    }
     let claims = Claims { series, incognito, ..claims(&app, title, device, Rights::ALL, &found) };
     let point = found.resume(app.policy());
     Ok((

@@ -1,6 +1,6 @@
 //! The one place that asks the system what time it is.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::{
     crdt::WallTime,
@@ -21,10 +21,15 @@ impl Clock {
     }
 
     /// Both times of this moment.
-    #[expect(clippy::disallowed_methods, reason = "the one clock")]
     pub fn now(&self) -> Now {
-        let mono = Monotonic::since_start(Instant::now().duration_since(self.started));
+        let mono = Monotonic::since_start(self.since_start());
         Now { wall: Self::wall(), mono }
+    }
+
+    /// The monotonic time alone, as the time since the start.
+    #[expect(clippy::disallowed_methods, reason = "the one clock")]
+    pub fn since_start(&self) -> Duration {
+        Instant::now().duration_since(self.started)
     }
 
     /// System time. A clock that stands before 1970 says 1970.

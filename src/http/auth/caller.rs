@@ -110,6 +110,14 @@ pub struct Named {
 }
 
 impl Caller {
+    /// Whose requests these are; nobody's in particular where nobody is asked.
+    pub(in crate::http) fn subject(&self) -> Option<&Subject> {
+        match self {
+            Self::Anyone => None,
+            Self::Named(named) => Some(&named.subject),
+        }
+    }
+
     /// Whether they have one of these scopes.
     pub(in crate::http) fn has(&self, scopes: &[Scope]) -> bool {
         match self {
