@@ -15,13 +15,16 @@ use tokio::{
 
 use crate::{
     crdt::{
-        ContentId, Dot, Key, Origin, ProfileId, Register, ReplicaId, TitleId, VALUE_BYTES_MAX, VersionVector,
+        ContentId, Dot, Key, Origin, ProfileId, Register, ReplicaId, Span, Timestamp, TitleId,
+        VALUE_BYTES_MAX, VersionVector,
     },
     node::{
-        Assurance, Clock, Confirmed, Counters, PeerView, Snapshot, Written,
+        Assurance, Clock, ClusterTag, Confirmed, Counters, Cursor, Found, PeerView, Snapshot, Subscription,
+        Written,
         inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Look, Order},
+        seats::Seats,
     },
-    playback::{Scope, Title, Write},
+    playback::{Scope, SessionId, Title, Write},
     replica::{Monotonic, Now},
     store::{Read, RocksReader, StoreError},
     transport::{NodeName, Transport},
@@ -54,6 +57,7 @@ pub(super) struct Shared {
     pub(super) writes: Arc<Semaphore>,
     pub(super) looks: Arc<Semaphore>,
     pub(super) vector: watch::Receiver<VersionVector>,
+    pub(super) seats: Arc<Seats>,
     pub(super) counters: Arc<Counters>,
     pub(super) leaving: AtomicBool,
     /// Taken out when the node leaves.
@@ -105,9 +109,10 @@ impl Handle {
         !self.shared.leaving.load(Ordering::Relaxed) && !self.shared.commands.is_closed()
     }
 
-    /// Takes no more requests from here on; those in hand go on.
+    /// Takes no more requests from here on; those in hand go on, and whoever follows changes is sent away.
     pub fn stop_taking(&self) {
         self.shared.leaving.store(true, Ordering::Relaxed);
+        self.shared.seats.close();
     }
 
     /// Writes all of `writes` in one turn, and waits until they have survived what `assurance` names.
@@ -193,6 +198,43 @@ impl Handle {
         let mut vector = self.shared.vector.clone();
         let covered = vector.wait_for(|vector| vector.covers(dot));
         matches!(timeout(COVERED_WITHIN, covered).await, Ok(Ok(_)))
+    }
+
+    /// Follows the changes of a profile from here on, except what `session` writes.
+    pub fn follow(&self, profile: ProfileId, session: Option<SessionId>) -> Subscription {
+        Seats::join(&self.shared.seats, profile, session)
+    }
+
+    /// The vector of the committed state.
+    pub fn vector(&self) -> VersionVector {
+        self.shared.vector.borrow().clone()
+    }
+
+    /// Makes the cursor of somebody who has been told all that a vector covers.
+    pub fn cursor(&self, told: &VersionVector, marks: impl IntoIterator<Item = u64>) -> Cursor {
+        Cursor::new(self.cluster_tag(), told, marks)
+    }
+
+    /// Finds where somebody is, and waits for what it has been told and is not known here yet; a bounded time.
+    pub async fn find(&self, cursor: &Cursor) -> Found {
+        let find = |vector: &VersionVector| cursor.find(self.cluster_tag(), vector);
+        let mut vector = self.shared.vector.clone();
+        let covered = vector.wait_for(|vector| matches!(find(vector), Found::Covered(_)));
+        // Where it does not come in time, what is known by then is the answer.
+        let _ = timeout(COVERED_WITHIN, covered).await;
+        find(&self.vector())
+    }
+
+    fn cluster_tag(&self) -> ClusterTag {
+        ClusterTag::of(self.shared.name.cluster())
+    }
+
+    /// The first `limit` changes inside a span, from committed state.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    pub fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, ReadError> {
+        Ok(self.shared.reader.changes(span, limit)?)
     }
 
     /// How the node stands, after a turn of its own.

@@ -17,25 +17,34 @@
 //! order durable, acknowledged, sent could then not be read in one breath), and an inbox without a bound
 //! (under load it turns every answer into a late one).
 //!
+//! Whoever follows what changes, at this node or at another, is told by the **tail**, which reads the
+//! change index as peers' feeds do; the page of `tail` says what is neither lost nor repeated.
+//!
 //! A store that fails ends this **life**: waiting writers are told *unknown*, the process exits, and
 //! whoever supervises it starts it again, as a new origin.
 
 mod clock;
+mod cursor;
 mod driver;
 mod handle;
 pub mod identity;
 mod inbox;
 mod links;
 mod metrics;
+mod seats;
 mod snapshot;
+mod tail;
 mod waiters;
 
 pub use clock::Clock;
+pub use cursor::{CURSOR_CHARS_MAX, ClusterTag, Cursor, Found, MARKS_MAX, NAMED_MAX};
 pub use driver::{HAND_OVER_WITHIN, SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};
 pub use handle::{COVERED_WITHIN, Handle, InboxLevel, ReadError, WRITTEN_WITHIN, WriteError};
 pub use inbox::{Assurance, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Outcome, Written};
 pub use metrics::{Counter, Counters};
+pub use seats::{Subscription, WAITING_MAX, Waiting};
 pub use snapshot::{Confirmed, Name, OriginView, PeerView, Snapshot};
+pub use tail::{TAIL_ENTRIES_MAX, TAIL_LINGER};
 pub use waiters::{REPLICATED_WITHIN, WAITERS_MAX};
 
 use std::{
@@ -58,6 +67,7 @@ use driver::{Agenda, Driver};
 use handle::Shared;
 use inbox::{Command, INBOX_COMMANDS_MAX};
 use links::Links;
+use seats::Seats;
 use waiters::Waiters;
 
 /// How many events of links wait for the driver: 16 MiB of the longest frames. Where it is full the
@@ -113,6 +123,8 @@ impl Node {
         let (replica_id, origin) = (identity::replica(&mut store)?, identity::origin());
         let reader = store.reader();
         let vector = watch::Sender::new(store.vector()?);
+        let seats = Arc::new(Seats::beyond(store.vector()?));
+        tokio::spawn(tail::follow(Arc::clone(&seats), reader.clone(), vector.subscribe()));
         let counters = Arc::new(Counters::default());
         let replica = {
             let retain = Retain { leaving: playback::retain_title, fence: playback::slot::FENCE };
@@ -140,6 +152,7 @@ impl Node {
                 writes,
                 looks,
                 vector: vector.subscribe(),
+                seats,
                 counters: Arc::clone(&counters),
                 leaving: AtomicBool::new(false),
                 transport: Mutex::new(transport),
