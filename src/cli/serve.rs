@@ -66,7 +66,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     }
     let address = listener.local_addr().map_err(Failure::running)?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let router = App::new(handle.clone(), keys, policy, gate).router();
+    let router = App::new(handle.clone(), keys, policy, gate).with_streams(streams()).router();
     let server = tokio::spawn(http::serve(listener, router, connections(), async {
         // A sender that is gone means the same as one that speaks.
         let _ = stopped.await;
@@ -141,6 +141,11 @@ fn connections() -> usize {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(1_024_usize);
     soft.saturating_sub(FILES_RESERVED).clamp(FILES_RESERVED / 10, http::CONNECTIONS_MAX)
+}
+
+/// How many of the connections may be streams: a quarter is always left to those who report.
+fn streams() -> usize {
+    http::STREAMS_MAX.min(connections() / 4 * 3)
 }
 
 /// Logs to the standard error, where a supervisor expects it.

@@ -124,6 +124,12 @@ pub enum Problem {
     /// Nobody has left such a place in the title.
     #[error(transparent)]
     NoSuchPlace(#[from] NoSuchPlace),
+    /// A cursor whose place nobody here can find.
+    #[error("what lies behind this cursor cannot be told apart any more; begin again without one")]
+    CursorGone,
+    /// Streams at their bound.
+    #[error("this node has as many streams as it may; ask another, or again after a pause")]
+    StreamsFull,
     /// A write without an acknowledgement.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -189,7 +195,10 @@ impl Problem {
             }
             Self::NoSuchPlace(_) => kind("no-such-place", S::NOT_FOUND, "No such place"),
             Self::UnknownDot => kind("unknown-dot", S::NOT_FOUND, "Unknown write"),
-            Self::Write(WriteError::Full) => kind("full", S::SERVICE_UNAVAILABLE, "Too much to do"),
+            Self::CursorGone => kind("cursor-gone", S::GONE, "Cursor gone"),
+            Self::Write(WriteError::Full) | Self::StreamsFull => {
+                kind("full", S::SERVICE_UNAVAILABLE, "Too much to do")
+            }
             Self::Write(WriteError::Leaving) | Self::NotReady => {
                 kind("not-ready", S::SERVICE_UNAVAILABLE, "Not ready")
             }
@@ -275,6 +284,8 @@ impl Problem {
             | Self::NotJson(_)
             | Self::Token(_)
             | Self::Refused { fresh: None, .. }
+            | Self::CursorGone
+            | Self::StreamsFull
             | Self::Write(_)
             | Self::Read(_)
             | Self::TookTooLong

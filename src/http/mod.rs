@@ -13,6 +13,7 @@ mod admin;
 pub mod auth;
 mod batch;
 mod body;
+mod changes;
 mod commands;
 mod condition;
 pub mod cors;
@@ -20,6 +21,7 @@ mod door;
 mod durability;
 mod erasures;
 mod error;
+mod events;
 mod explain;
 mod export;
 mod gate;
@@ -27,6 +29,7 @@ mod heartbeats;
 mod history;
 pub mod limits;
 mod lists;
+mod news;
 mod places;
 mod resume_points;
 mod row;
@@ -39,10 +42,13 @@ mod wait;
 pub use admin::{InboxView, OriginStatus, PeerStatusView, StatusView};
 pub use batch::BATCH_CONTENTS_MAX;
 pub use body::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX};
+pub use changes::CHANGES_MAX;
 pub use error::{PROBLEMS, Problem};
+pub use events::{BEAT_EVERY, RECONNECT_TITLES_MAX};
 pub use export::EXPORT_PIECE_BYTES;
 pub use gate::Gate;
 pub use lists::LISTED_MAX;
+pub use news::TOLD_EVERY;
 pub use server::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, HEADERS_MAX, LEAVE_WITHIN, serve};
 pub use wait::{WAIT_MAX, WAITS_MAX};
 
@@ -57,7 +63,10 @@ use axum::{
     routing::{delete, get, post, put},
 };
 use ipnet::IpNet;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use crate::{
     crdt::ProfileId,
@@ -68,6 +77,14 @@ use crate::{
 /// How long a request may take in all: its body, its turn, and a wait for a peer. Whoever asks to wait for
 /// news (`Prefer: wait=N`) may take so much longer.
 pub const REQUEST_WITHIN: Duration = Duration::from_secs(15);
+
+/// How many streams of events a node has at a time. One more is answered with 503, and finds a place at
+/// another node.
+pub const STREAMS_MAX: usize = 10_000;
+
+/// How many streams look through their profile at a time: when all of another node's come at once, they
+/// must not take every thread from those who report.
+const LOOKS_MAX: usize = 2;
 
 /// Where players are served, and which.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -116,13 +133,27 @@ struct Inner {
     policy: Policy,
     gate: Gate,
     waits: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    looks: Semaphore,
 }
 
 impl App {
     /// Makes what answers for a node, to whom the gate lets in.
     pub fn new(node: Handle, keys: TokenKeys, policy: Policy, gate: Gate) -> Self {
         let waits = Arc::new(Semaphore::new(WAITS_MAX));
-        Self { inner: Arc::new(Inner { node, keys, policy, gate, waits }) }
+        let (streams, looks) = (Arc::new(Semaphore::new(STREAMS_MAX)), Semaphore::new(LOOKS_MAX));
+        Self { inner: Arc::new(Inner { node, keys, policy, gate, waits, streams, looks }) }
+    }
+
+    /// Has so many streams at most, where that is less than [`STREAMS_MAX`].
+    ///
+    /// # Panics
+    /// Once it is shared.
+    #[must_use]
+    pub fn with_streams(mut self, max: usize) -> Self {
+        let inner = Arc::get_mut(&mut self.inner).expect("it is bounded before it is shared");
+        inner.streams = Arc::new(Semaphore::new(max.min(STREAMS_MAX)));
+        self
     }
 
     /// Every route, with its fallbacks and the bound on a request's time.
@@ -143,6 +174,8 @@ impl App {
             .route("/v1/profiles/{profile}/watched/{*content}", put(commands::watched))
             .route("/v1/profiles/{profile}/dismissed/{*content}", put(commands::dismissed))
             .route("/v1/profiles/{profile}/titles/{*content}", delete(commands::erase))
+            .route("/v1/profiles/{profile}/events", get(events::follow))
+            .route("/v1/changes", get(changes::read))
             .route("/v1/erasures/{dot}", get(erasures::read))
             .route("/v1/admin/status", get(admin::status))
             .route("/healthz", get(admin::healthz))
@@ -185,6 +218,16 @@ impl App {
 
     fn keys(&self) -> &TokenKeys {
         &self.inner.keys
+    }
+
+    /// Takes a stream's place.
+    fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.inner.streams).try_acquire_owned().map_err(|_| Problem::StreamsFull)
+    }
+
+    /// Takes a turn to look through a profile.
+    async fn look(&self) -> SemaphorePermit<'_> {
+        self.inner.looks.acquire().await.expect("the semaphore is never closed")
     }
 
     fn waits(&self) -> &Arc<Semaphore> {

@@ -18,8 +18,9 @@ use tokio::{
 };
 
 /// How many connections are open at a time, where the process may open as many files. Whoever comes
-/// beyond it waits in the system's queue until another leaves.
-pub const CONNECTIONS_MAX: usize = 8_192;
+/// beyond it waits in the system's queue until another leaves. Streams take [`STREAMS_MAX`](super::STREAMS_MAX)
+/// of them at most.
+pub const CONNECTIONS_MAX: usize = 16_384;
 
 /// How long a head may take to come, and how long a connection may stand idle before the next one.
 pub const HEAD_WITHIN: Duration = Duration::from_mins(1);

@@ -117,4 +117,9 @@ impl ResumeView {
             anchor_ms: None,
         }
     }
+
+    /// Puts another dot into it, and returns the one that it had.
+    pub(super) fn swap_dot(&mut self, dot: String) -> String {
+        std::mem::replace(&mut self.dot, dot)
+    }
 }

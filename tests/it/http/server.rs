@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    patience::within,
+    patience::{until_found, within},
     serving::{anonymous, problem, route_of},
 };
 
@@ -35,6 +35,10 @@ struct Inside {
 
 impl Inside {
     async fn start(connections: usize) -> Self {
+        Self::with_streams(connections, http::STREAMS_MAX).await
+    }
+
+    async fn with_streams(connections: usize, streams: usize) -> Self {
         let home = TempDir::new().expect("a directory can be made");
         let options = node::Options {
             name: NodeName::new("node", "local".parse().expect("a region"), "local").expect("a name"),
@@ -45,7 +49,8 @@ impl Inside {
         let node = node::Node::start(options, Clock::start()).expect("the directory is new");
         let handle = node.handle();
         let keys = TokenKeys::new(&[7; 32]).expect("it is long enough");
-        let router = App::new(handle.clone(), keys, Policy::default(), Gate::default()).router();
+        let app = App::new(handle.clone(), keys, Policy::default(), Gate::default());
+        let router = app.with_streams(streams).router();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
         let (stop, stopped) = oneshot::channel();
@@ -89,6 +94,18 @@ async fn a_node_that_leaves_lives_and_reads_and_takes_nothing() {
     assert!(!handle.is_ready());
     drop(inside.stop);
     within(inside.server).await.expect("it ends in order");
+}
+
+#[tokio::test]
+async fn a_stream_beyond_the_bound_is_turned_away_until_another_ends() {
+    let inside = Inside::with_streams(64, 1).await;
+    let path = "/v1/profiles/ada/events";
+    let first = inside.get(path).await;
+    assert!(first.status().is_success());
+    problem(inside.get(path).await, 503, "full", "a second stream").await;
+    assert!(inside.get("/readyz").await.status().is_success());
+    drop(first);
+    until_found(async || inside.get(path).await.status().is_success().then_some(())).await;
 }
 
 #[tokio::test]

@@ -43,6 +43,11 @@ impl Player {
         within(self.client.get(self.url(path)).send()).await.expect("the node answers")
     }
 
+    pub(crate) async fn get_with(&self, path: &str, header: &str, value: &str) -> Response {
+        let request = self.client.get(self.url(path)).header(header, value);
+        within(request.send()).await.expect("the node answers")
+    }
+
     /// Posts a body of some type; `None` where the node is gone.
     pub(crate) async fn try_post(&self, path: &str, kind: &str, body: impl Into<Body>) -> Option<Response> {
         let request = self.client.post(self.url(path)).header(header::CONTENT_TYPE, kind).body(body);
