@@ -10,10 +10,16 @@ use playmark::{
     crdt::{
         ContentId, Key, Origin, ProfileId, Register, Slot, Span, Stamp, Timestamp, TitleId, VersionVector,
     },
-    playback::{Title, slot::FENCE},
+    playback::{Scope, Title, slot::FENCE},
     store::{Batch, Durability, FailedCommit, MemoryStore, Read, Store, StoreError},
 };
 use xxhash_rust::xxh3::Xxh3;
+
+/// A title as a node's readers find it.
+pub(crate) fn found<S: Read>(store: &S, title: &TitleId) -> Title {
+    let fence = store.register(&title.profile.scope().key(FENCE)).expect("memory can be read");
+    Title { registers: store.title(title).expect("memory can be read"), scope: Scope::of(fence.as_ref()) }
+}
 
 /// A handle to a machine's disk; the world keeps one beside the replica's, so that a disk outlives a life.
 #[derive(Clone, Default, Debug)]
@@ -109,7 +115,7 @@ impl Platter {
 
     /// A title as the node's readers find it.
     pub(crate) fn found(&self, title: &TitleId) -> Title {
-        Title::read(&self.store, title).expect("memory can be read")
+        found(&self.store, title)
     }
 
     /// The fence of the profile that a title belongs to.

@@ -24,7 +24,7 @@ use crate::{
         inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Look, Order},
         seats::Seats,
     },
-    playback::{Scope, SessionId, Title, Write},
+    playback::{Scope, SessionId, Title, Write, slot::FENCE},
     replica::{Monotonic, Now},
     store::{Read, RocksReader, StoreError},
     transport::{NodeName, Transport},
@@ -145,10 +145,13 @@ impl Handle {
 
     /// A title as it stands, from committed state.
     ///
+    /// Its profile is a second look. A fence that comes between the two takes out what it erases in the
+    /// same commit, so either order of looking gives a state that was, or is one fence ahead.
+    ///
     /// # Errors
     /// The store may not be readable.
     pub fn title(&self, title: &TitleId) -> Result<Title, ReadError> {
-        Ok(Title::read(&self.shared.reader, title)?)
+        self.title_in(title, &self.scope(&title.profile)?)
     }
 
     /// A title as it stands, where its profile has been read before.
@@ -156,7 +159,7 @@ impl Handle {
     /// # Errors
     /// The store may not be readable.
     pub fn title_in(&self, title: &TitleId, scope: &Scope) -> Result<Title, ReadError> {
-        Ok(Title::read_in(&self.shared.reader, title, scope)?)
+        Ok(Title { registers: self.shared.reader.title(title)?, scope: scope.clone() })
     }
 
     /// What a profile says of all its titles, from committed state.
@@ -164,7 +167,7 @@ impl Handle {
     /// # Errors
     /// The store may not be readable.
     pub fn scope(&self, profile: &ProfileId) -> Result<Scope, ReadError> {
-        Ok(Scope::read(&self.shared.reader, profile)?)
+        Ok(Scope::of(self.register(&profile.scope().key(FENCE))?.as_ref()))
     }
 
     /// The first titles of a profile in the order of contents, from the one that follows `after`.

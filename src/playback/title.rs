@@ -1,9 +1,8 @@
 //! A title as it stands: its registers, under what its profile says.
 
 use crate::{
-    crdt::{ProfileId, Register, Slot, Stamp, TitleId},
-    playback::{Policy, ResumePoint, SessionId, Shown, greatest_fence, resume, slot::FENCE},
-    store::{Read, StoreError},
+    crdt::{Register, Slot, Stamp},
+    playback::{Policy, ResumePoint, SessionId, Shown, greatest_fence, resume},
 };
 
 /// What a profile says of all its titles.
@@ -14,13 +13,9 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Reads it from committed state.
-    ///
-    /// # Errors
-    /// The store may not be readable.
-    pub fn read<S: Read>(store: &S, profile: &ProfileId) -> Result<Self, StoreError> {
-        let fence = store.register(&profile.scope().key(FENCE))?;
-        Ok(Self { fence: fence.map(|register| register.stamp) })
+    /// Takes what stands under the profile's scope: its fence.
+    pub fn of(fence: Option<&Register>) -> Self {
+        Self { fence: fence.map(|register| register.stamp) }
     }
 }
 
@@ -34,26 +29,6 @@ pub struct Title {
 }
 
 impl Title {
-    /// Reads it from committed state.
-    ///
-    /// These are two looks. A fence that comes between them takes out what it erases in the same commit, so
-    /// either order of looking gives a state that was, or is one fence ahead.
-    ///
-    /// # Errors
-    /// The store may not be readable.
-    pub fn read<S: Read>(store: &S, title: &TitleId) -> Result<Self, StoreError> {
-        let registers = store.title(title)?;
-        Ok(Self { registers, scope: Scope::read(store, &title.profile)? })
-    }
-
-    /// Reads it from committed state where its profile has been read before.
-    ///
-    /// # Errors
-    /// The store may not be readable.
-    pub fn read_in<S: Read>(store: &S, title: &TitleId, scope: &Scope) -> Result<Self, StoreError> {
-        Ok(Self { registers: store.title(title)?, scope: scope.clone() })
-    }
-
     /// The slots and stamps of its registers.
     pub fn stamps(&self) -> Vec<(Slot, Stamp)> {
         self.registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect()

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use playmark::{
     crdt::{Origin, Register, ReplicaId, Slot, Stamp, WallTime},
     playback::{
-        Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, Refused, ResumePoint, Sender, SessionId,
-        Shown, SlotKind, Title, Write, accept, answer, retain_title, settle, slot::FENCE,
+        Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, Refused, ResumePoint, Scope, Sender,
+        SessionId, Shown, SlotKind, Title, Write, accept, answer, retain_title, settle, slot::FENCE,
     },
     replica::{Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore, Read},
@@ -120,7 +120,9 @@ impl Node {
     }
 
     fn found(&self) -> Title {
-        Title::read(self.replica.store(), &title()).expect("memory can be read")
+        let fence = self.replica.store().register(&title().profile.scope().key(FENCE));
+        let scope = Scope::of(fence.expect("memory can be read").as_ref());
+        Title { registers: self.registers(), scope }
     }
 
     pub(crate) fn shown_to(&self, session: SessionId) -> Shown {

@@ -17,7 +17,10 @@ use playmark::{
 };
 
 use super::baseline::{By, Places, Told};
-use crate::time::{Moment, WallClock};
+use crate::{
+    disk::found,
+    time::{Moment, WallClock},
+};
 
 /// How many systems are compared.
 pub(super) const SYSTEMS: usize = 3;
@@ -153,7 +156,7 @@ impl Regions {
     }
 
     fn title(&self, at: usize, title: &TitleId) -> Title {
-        Title::read(self.all[at].replica.store(), title).expect("memory can be read")
+        found(self.all[at].replica.store(), title)
     }
 
     /// Opens a session.
