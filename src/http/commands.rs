@@ -29,7 +29,7 @@ use crate::{
         view::ResumeView,
     },
     node::{Assurance, identity},
-    playback::{Bookmark, ResumePoint, SessionId, Title, Vantage, Write},
+    playback::{Bookmark, ResumePoint, SessionId, Title, Vantage, Write, slot::FENCE},
 };
 
 pub(super) type TitlePath = Result<Path<(String, String)>, PathRejection>;
@@ -115,7 +115,7 @@ pub(super) fn show(app: &App, visitor: &Visitor, title: &TitleId, done: &Done) -
 
 /// What erasing something is answered with.
 #[derive(Serialize)]
-struct Erasing {
+pub(super) struct Erasing {
     /// By which its progress is asked for.
     erasure: String,
 }
@@ -132,11 +132,23 @@ pub(super) async fn erase(
     let (title, asked) = (title(path)?, durability::assurance(query)?);
     let found = Found::read(&app, &title)?;
     condition::check(&headers, found.etag(&app, &title).as_ref())?;
-    let done = give(&app, found.vantage(&app, &title).fence(), asked).await?;
-    let erasure = done.dot.expect("a fence is only pruned by a greater one").to_string();
-    let location = HeaderValue::from_str(&format!("/v1/erasures/{erasure}")).expect("digits and a colon");
-    let location = [(header::LOCATION, location)];
-    Ok((StatusCode::ACCEPTED, done.headers(), location, Json(Erasing { erasure })).into_response())
+    let mut done = give(&app, found.vantage(&app, &title).fence(), asked).await?;
+    if done.dot.is_none() {
+        // Pruned at once: its profile has been erased in between, by a greater fence.
+        let greater = app.node().register(&title.profile.scope().key(FENCE))?;
+        done.dot = greater.map(|register| register.dot);
+    }
+    let dot = done.dot.expect("a fence is pruned only under its profile's, which stays");
+    Ok(Erasing::answer(dot, done.survived))
+}
+
+impl Erasing {
+    pub(super) fn answer(dot: Dot, survived: Assurance) -> Response {
+        let erasure = dot.to_string();
+        let location = HeaderValue::from_str(&format!("/v1/erasures/{erasure}")).expect("digits and a colon");
+        let headers = (durability::headers(Some(dot), survived), [(header::LOCATION, location)]);
+        (StatusCode::ACCEPTED, headers.0, headers.1, Json(Self { erasure })).into_response()
+    }
 }
 
 pub(super) fn title(path: TitlePath) -> Result<TitleId, Problem> {
@@ -163,9 +175,7 @@ impl Found {
     }
 
     pub(super) fn vantage<'a>(&'a self, app: &App, title: &'a TitleId) -> Vantage<'a> {
-        let node = app.node();
-        let (origin, now) = (node.origin(), node.now().wall);
-        Vantage { title, registers: &self.0.registers, profile_fence: self.0.scope.fence, origin, now }
+        vantage(app, title, &self.0)
     }
 
     pub(super) fn point(&self, app: &App) -> Option<ResumePoint> {
@@ -179,6 +189,12 @@ impl Found {
     pub(super) fn etag(&self, app: &App, title: &TitleId) -> Option<HeaderValue> {
         self.view(app, title).as_ref().map(condition::etag)
     }
+}
+
+/// From where a command is given to a title, as it was found.
+pub(super) fn vantage<'a>(app: &App, title: &'a TitleId, found: &'a Title) -> Vantage<'a> {
+    let (origin, now) = (app.node().origin(), app.node().now().wall);
+    Vantage { title, registers: &found.registers, profile_fence: found.scope.fence, origin, now }
 }
 
 /// A command that was taken.

@@ -4,12 +4,13 @@
 //! no lock. Of two that pass at once the later stamp stands, and the other remains an alternative.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::http::{Problem, view::ResumeView};
+use crate::http::Problem;
 
 /// A strong tag: the hash of the answer without its token.
-pub(super) fn etag(view: &ResumeView) -> HeaderValue {
+pub(super) fn etag(view: &impl Serialize) -> HeaderValue {
     let answer = serde_json::to_vec(view).expect("an answer is texts, numbers and flags");
     HeaderValue::from_str(&format!("\"{:032x}\"", xxh3_128(&answer))).expect("a tag is visible ASCII")
 }

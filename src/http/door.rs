@@ -10,7 +10,8 @@ use crate::{
     },
     node::ReadError,
     playback::{
-        Accepted, Claims, Heartbeat, Known, Outcome, Refused, Sample, Sender, SessionId, accept, slot,
+        Accepted, Claims, Heartbeat, Known, Outcome, Refused, Sample, Sender, SessionId, Settings, accept,
+        slot,
     },
 };
 
@@ -23,21 +24,29 @@ pub(super) struct Admitted {
     pub(super) sent_elapsed_ms: u64,
 }
 
+/// What a title's reports are held against.
+#[derive(Clone)]
+struct Bar {
+    /// The greater of its own and its profile's fence.
+    fence: Option<Stamp>,
+    settings: Settings,
+}
+
 /// Judges a request's heartbeats one after the other, at one moment.
 pub(super) struct Door<'a> {
     app: &'a App,
     visitor: &'a Visitor,
     now: WallTime,
     claims: BTreeMap<String, Arc<Claims>>,
-    fences: BTreeMap<TitleId, Option<Stamp>>,
+    bars: BTreeMap<TitleId, Bar>,
     /// What stands of a session, with what this request adds to it.
     current: BTreeMap<(TitleId, SessionId), Option<(Stamp, Sample)>>,
 }
 
 impl<'a> Door<'a> {
     pub(super) fn new(app: &'a App, visitor: &'a Visitor, now: WallTime) -> Self {
-        let (claims, fences, current) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { app, visitor, now, claims, fences, current }
+        let (claims, bars, current) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { app, visitor, now, claims, bars, current }
     }
 
     pub(super) fn admit(&mut self, heartbeat: &Heartbeat) -> Result<Admitted, Problem> {
@@ -49,14 +58,15 @@ impl<'a> Door<'a> {
         if heartbeat.wants_current() {
             self.look_up(&place)?;
         }
-        let fence = self.fence(&place.0)?;
+        let Bar { fence, settings } = self.bar(&place.0)?;
         let current = self.current.get(&place).and_then(Option::as_ref);
-        let known = Known { fence, current: current.map(|(stamp, sample)| (*stamp, sample)) };
+        let current = current.map(|(stamp, sample)| (*stamp, sample));
+        let known = Known { fence, current, paused: settings.paused };
         let sender = match &claims {
             Some(claims) => Sender::Signed(claims),
             None => Sender::Unsigned { title: &place.0, session: place.1 },
         };
-        let accepted = accept(heartbeat, sender, known, self.now, self.app.policy());
+        let accepted = accept(heartbeat, sender, known, self.now, &settings.over(self.app.policy()));
         let sent_elapsed_ms = heartbeat.sent_elapsed_ms.unwrap_or_default();
         let accepted = accepted.map_err(|why| self.refused(why, claims.as_deref(), sent_elapsed_ms))?;
         self.keep_current(&place, &accepted);
@@ -82,14 +92,15 @@ impl<'a> Door<'a> {
         Ok(claims)
     }
 
-    fn fence(&mut self, title: &TitleId) -> Result<Option<Stamp>, ReadError> {
-        if let Some(fence) = self.fences.get(title) {
-            return Ok(*fence);
+    fn bar(&mut self, title: &TitleId) -> Result<Bar, ReadError> {
+        if let Some(bar) = self.bars.get(title) {
+            return Ok(bar.clone());
         }
         let own = self.app.node().register(&title.key(slot::FENCE))?.map(|register| register.stamp);
-        let fence = own.max(self.app.node().scope(&title.profile)?.fence);
-        self.fences.insert(title.clone(), fence);
-        Ok(fence)
+        let scope = self.app.node().scope(&title.profile)?;
+        let bar = Bar { fence: own.max(scope.fence), settings: scope.settings };
+        self.bars.insert(title.clone(), bar.clone());
+        Ok(bar)
     }
 
     /// Finds the greater register of a session, by which a report without a time of its own is judged.

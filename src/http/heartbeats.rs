@@ -198,7 +198,7 @@ fn tell(
     titles: &mut Titles,
 ) -> Result<Told, Problem> {
     let accepted = &admitted.accepted;
-    if accepted.outcome == Outcome::Acknowledge(Nothing::Incognito) {
+    if let Outcome::Acknowledge(Nothing::Incognito | Nothing::Paused) = accepted.outcome {
         return Ok(Told { result: Verdict::Acknowledged, dot: None, fresh: Fresh::default(), resume: None });
     }
     let title = titles.read(app, &accepted.title)?;

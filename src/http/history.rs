@@ -45,7 +45,7 @@ pub(super) async fn read(
         });
     }
     let walked = lists::walk(&app, &profile, |content, title| {
-        Seen::of(content, &title.registers, title.scope.fence, app.policy())
+        Seen::of(content, &title.registers, title.scope.fence, &title.policy(app.policy()))
     });
     let walked = walked.await?;
     let page = page(walked.items, cut.after.as_ref(), cut.limit);

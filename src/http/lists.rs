@@ -19,7 +19,7 @@ use crate::{
 pub const LISTED_MAX: usize = 10_000;
 
 /// After how many titles other requests have their turn: about half a millisecond from memory.
-const TURN_TITLES: usize = 64;
+pub(super) const TURN_TITLES: usize = 64;
 
 /// What is asked of a page.
 #[derive(Deserialize)]

@@ -31,6 +31,7 @@ pub mod limits;
 mod lists;
 mod news;
 mod places;
+mod profiles;
 mod resume_points;
 mod row;
 mod server;
@@ -176,6 +177,8 @@ impl App {
             .route("/v1/profiles/{profile}/titles/{*content}", delete(commands::erase))
             .route("/v1/profiles/{profile}/events", get(events::follow))
             .route("/v1/changes", get(changes::read))
+            .route("/v1/profiles/{profile}", delete(profiles::erase))
+            .route("/v1/profiles/{profile}/settings", get(profiles::settings).put(profiles::settle))
             .route("/v1/erasures/{dot}", get(erasures::read))
             .route("/v1/admin/status", get(admin::status))
             .route("/healthz", get(admin::healthz))

@@ -93,8 +93,10 @@ fn answer(
 ) -> Result<Answer, Problem> {
     let found = app.node().title(title)?;
     let (registers, fence) = (&found.registers, found.scope.fence);
-    let explanation = (explained == Explained::Fully)
-        .then(|| ExplanationView::new(&explain(registers, fence, app.policy()), app.policy()));
+    let explanation = (explained == Explained::Fully).then(|| {
+        let policy = found.policy(app.policy());
+        ExplanationView::new(&explain(registers, fence, &policy), &policy)
+    });
     let mut rights = visitor.rights(&title.profile);
     // A question is answered all the same, and what comes with it begins nothing that there is no room for.
     rights.write &= !registers.is_empty() || app.check_room(&title.profile).is_ok();

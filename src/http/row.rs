@@ -42,8 +42,9 @@ pub(super) async fn read(
         Some(_) => return Err(Problem::Invalid { field: "group", fix: "must be series, or absent".into() }),
     };
     let policy = app.policy();
-    let walked =
-        lists::walk(&app, &profile, |content, title| Started::of(content, title.resume(policy)?, policy));
+    let walked = lists::walk(&app, &profile, |content, title| {
+        Started::of(content, title.resume(policy)?, &title.policy(policy))
+    });
     let walked = walked.await?;
     let page = row(walked.items, grouping, cut.after.as_ref(), cut.limit);
     Ok(Json(PageView::new(&profile, &page, walked.is_partial)))

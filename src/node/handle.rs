@@ -24,7 +24,10 @@ use crate::{
         inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Look, Order},
         seats::Seats,
     },
-    playback::{Scope, SessionId, Title, Write, slot::FENCE},
+    playback::{
+        Scope, SessionId, Title, Write,
+        slot::{FENCE, SETTINGS},
+    },
     replica::{Monotonic, Now},
     store::{Read, RocksReader, StoreError},
     transport::{NodeName, Transport},
@@ -167,7 +170,9 @@ impl Handle {
     /// # Errors
     /// The store may not be readable.
     pub fn scope(&self, profile: &ProfileId) -> Result<Scope, ReadError> {
-        Ok(Scope::of(self.register(&profile.scope().key(FENCE))?.as_ref()))
+        let scope = profile.scope();
+        let (fence, settings) = (self.register(&scope.key(FENCE))?, self.register(&scope.key(SETTINGS))?);
+        Ok(Scope::of(fence.as_ref()).settled(settings.as_ref()))
     }
 
     /// The first titles of a profile in the order of contents, from the one that follows `after`.

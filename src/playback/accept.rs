@@ -49,6 +49,8 @@ pub struct Known<'a> {
     pub fence: Option<Stamp>,
     /// The greater register of the session; only looked at where [`Heartbeat::wants_current`].
     pub current: Option<(Stamp, &'a Sample)>,
+    /// Whether the profile's viewer has paused recording.
+    pub paused: bool,
 }
 
 /// A register to be written.
@@ -101,6 +103,8 @@ pub enum Nothing {
     NoMovement,
     /// The viewer wants nothing of the session to be kept.
     Incognito,
+    /// The viewer wants nothing of anything to be kept, for the time being.
+    Paused,
 }
 
 impl Heartbeat {
@@ -136,6 +140,7 @@ pub fn accept(
     let current = known.current.map(|(_, sample)| sample);
     let outcome = sender
         .forgets()
+        .or(known.paused.then_some(Nothing::Paused))
         .or_else(|| nothing_to_write(heartbeat, &moment, current))
         .map_or_else(|| registers(heartbeat, title, stamp, moment, current, policy), Outcome::Acknowledge);
     let promise = heartbeat.event.promise();
@@ -326,7 +331,7 @@ mod tests {
         let heartbeat = report(&format!(r#""profile":"ann","content":"film",{members}"#));
         let (title, session) = heartbeat.unsigned().expect("named");
         let sender = Sender::Unsigned { title: &title, session };
-        let known = Known { current, fence: None };
+        let known = Known { current, ..Known::default() };
         let accepted = accept(&heartbeat, sender, known, now, &Policy::default()).expect("let in");
         let sample = match &accepted.outcome {
             Outcome::Write { place, .. } => Some(Sample::decode(&place.value).expect("a sample")),
@@ -373,6 +378,17 @@ mod tests {
             assert_eq!(written(&accepted), Err(Nothing::Incognito), "{event}");
         }
         let wild = at(NOW, &playing(WILD_MS + 1), &claims);
+        assert!(matches!(wild, Err(Refused::ClockRunsWild { .. })), "{wild:?}");
+    }
+
+    #[test]
+    fn what_is_reported_while_recording_is_paused_is_judged_and_not_written() {
+        let known = Known { paused: true, ..Known::default() };
+        let accepted = |heartbeat: &Heartbeat| {
+            accept(heartbeat, Sender::Signed(&claims()), known, NOW, &Policy::default())
+        };
+        assert_eq!(written(&accepted(&playing(0)).expect("let in")), Err(Nothing::Paused));
+        let wild = accepted(&playing(WILD_MS + 1));
         assert!(matches!(wild, Err(Refused::ClockRunsWild { .. })), "{wild:?}");
     }
 
@@ -457,7 +473,7 @@ mod tests {
     fn a_token_from_before_an_erasure_is_turned_away_and_one_from_after_it_is_not() {
         let erased_at = |time| {
             let fence = Some(Stamp { time, counter: 0, writer: [1; 16] });
-            let known = Known { fence, current: None };
+            let known = Known { fence, ..Known::default() };
             accept(&playing(0), Sender::Signed(&claims()), known, NOW, &Policy::default()).err()
         };
         assert_eq!(erased_at(NOW), Some(Refused::Erased));

@@ -32,7 +32,8 @@ pub fn answer(
     let shown = title.shown_to(claims.session);
     let point = title.resume(policy);
     // What leaves nothing does not compete.
-    let rival = point.as_ref().filter(|_| !claims.incognito);
+    let leaves_nothing = claims.incognito || title.scope.settings.paused;
+    let rival = point.as_ref().filter(|_| !leaves_nothing);
     let lost_by = rival.and_then(|point| point.lost_by(claims.session, stamp));
     let renewal = claims.needs_renewal(sent_elapsed_ms, &shown, lost_by, now);
     let fresh = renewal.and_then(|why| Some((claims.renewed(sent_elapsed_ms, &shown, now)?, why)));
@@ -46,7 +47,8 @@ mod tests {
     use crate::{
         crdt::{Dot, Register, Slot, TitleId},
         playback::{
-            Rights, Sample, Scope, SessionId, Shown, sample::tests::playing, session::tests::opened_at, slot,
+            Rights, Sample, Scope, SessionId, Settings, Shown, sample::tests::playing,
+            session::tests::opened_at, slot,
         },
     };
 
@@ -97,6 +99,17 @@ mod tests {
         let (fresh, why) = answer.fresh.expect("renewed");
         assert_eq!((fresh.anchor, why), (ahead.plus_ms(1), Renewal::LostToTheFuture));
         assert!(answer.lost && answer.resume.is_some());
+    }
+
+    #[test]
+    fn a_player_of_a_profile_that_has_paused_has_lost_to_nobody() {
+        let claims = opened_at(NOW, &Shown::default());
+        let registers = vec![stands(SessionId::from_bytes([9; 16]), NOW.plus_ms(3_600_000))];
+        let settings = Settings { paused: true, ..Settings::default() };
+        let title = Title { registers, scope: Scope { settings, ..Scope::default() } };
+        let stamp = Stamp { time: NOW, counter: 1, writer: *claims.session.as_bytes() };
+        let answer = answer(&claims, stamp, 0, &title, NOW, &Policy::default());
+        assert_eq!(answer, Answer { lost: false, resume: None, fresh: None });
     }
 
     #[test]

@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::{
     crdt::{Origin, Register, Slot, Stamp, TitleId, WallTime},
     playback::{
-        Device, Event, HeartbeatError, SPAN_MS_MAX, Sample, Series, SessionId, Shown, TimeQuality, Watched,
-        Write,
+        Device, Event, HeartbeatError, SPAN_MS_MAX, Sample, Series, SessionId, Settings, Shown, TimeQuality,
+        Watched, Write,
         heartbeat::{id, missing, whole},
         slot,
     },
@@ -65,6 +65,21 @@ impl Vantage<'_> {
         self.write(slot::FENCE, Arc::default())
     }
 
+    /// Settles what counts for a whole profile, whose scope is the title.
+    pub fn settings(&self, settings: &Settings) -> Write {
+        self.write(slot::SETTINGS, settings.encode())
+    }
+
+    /// Erases everything that is known of a whole profile, whose scope is the title; its settings stay.
+    ///
+    /// It is dated by the wall alone, and above the fence before it: one title whose stamps lie far ahead must not
+    /// take the others' future. What lies above it is erased by fences of its own.
+    pub fn profile_fence(&self) -> Write {
+        let before = self.shown_to(SessionId::from_bytes([0; 16])).fence;
+        let time = before.map_or(self.now, |before| before.time.plus_ms(1).max(self.now));
+        self.write_at(time, slot::FENCE, Arc::default())
+    }
+
     /// Sets the place: a `session` register of its own, so that the places before it remain alternatives.
     ///
     /// `session` must be fresh, or the name of an earlier bookmark that this one replaces. It completes
@@ -110,6 +125,10 @@ impl Vantage<'_> {
     fn write(&self, slot: Slot, value: Arc<[u8]>) -> Write {
         // Whose eyes they are does not matter: none of these slots is a session's.
         let time = self.shown_to(SessionId::from_bytes([0; 16])).anchor(self.now);
+        self.write_at(time, slot, value)
+    }
+
+    fn write_at(&self, time: WallTime, slot: Slot, value: Arc<[u8]>) -> Write {
         let stamp = Stamp { time, counter: 0, writer: *self.origin.as_bytes() };
         Write { key: self.title.key(slot), stamp, value }
     }
@@ -290,6 +309,20 @@ mod tests {
         assert_eq!(point(&[&registers[..], &[late]].concat()), None);
         let later = played(4, write.stamp.time.plus_ms(1));
         assert!(point(&[&registers[..], &[later]].concat()).is_some());
+    }
+
+    #[test]
+    fn a_profiles_fence_is_of_this_moment_and_above_the_one_before() {
+        let settled = Stamp { time: NOW.plus_ms(9_000), counter: 0, writer: [1; 16] };
+        let settings = register(slot::SETTINGS, settled, Settings::default().encode());
+        assert_eq!(from(std::slice::from_ref(&settings)).profile_fence().stamp.time, NOW);
+        let before = Stamp { time: NOW.plus_ms(2_000), ..settled };
+        let registers = [register(slot::FENCE, before, Arc::default()), settings];
+        assert_eq!(from(&registers).profile_fence().stamp.time, NOW.plus_ms(2_001));
+        let paused = Settings { paused: true, ..Settings::default() };
+        let again = from(&registers).settings(&paused);
+        assert_eq!(again.stamp.time, NOW.plus_ms(9_001), "the last word stands");
+        assert_eq!(Settings::decode(&again.value), Ok(paused));
     }
 
     #[test]

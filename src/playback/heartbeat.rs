@@ -200,7 +200,7 @@ pub(super) fn missing(field: &'static str, fix: &'static str) -> HeartbeatError 
     HeartbeatError::Missing { field, fix }
 }
 
-fn wrong(field: &'static str, fix: impl Into<String>) -> HeartbeatError {
+pub(super) fn wrong(field: &'static str, fix: impl Into<String>) -> HeartbeatError {
     HeartbeatError::Wrong { field, fix: fix.into() }
 }
 

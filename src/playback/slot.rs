@@ -24,7 +24,7 @@ pub const COMPLETIONS_KEPT: usize = 256;
 /// 4 watched       zeros        Watched          the command's
 /// 5 dismissed     zeros        nothing          the command's
 /// 6 fence         zeros        nothing          the command's
-/// 7 settings      zeros        (not built yet)  the command's
+/// 7 settings      zeros        Settings         the command's
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SlotKind {

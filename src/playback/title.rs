@@ -1,8 +1,10 @@
 //! A title as it stands: its registers, under what its profile says.
 
+use std::borrow::Cow;
+
 use crate::{
     crdt::{Register, Slot, Stamp},
-    playback::{Policy, ResumePoint, SessionId, Shown, greatest_fence, resume},
+    playback::{Policy, ResumePoint, SessionId, Settings, Shown, greatest_fence, resume},
 };
 
 /// What a profile says of all its titles.
@@ -10,12 +12,21 @@ use crate::{
 pub struct Scope {
     /// Everything of the profile at or below it is erased, for ever.
     pub fence: Option<Stamp>,
+    /// What its viewer has settled.
+    pub settings: Settings,
 }
 
 impl Scope {
     /// Takes what stands under the profile's scope: its fence.
     pub fn of(fence: Option<&Register>) -> Self {
-        Self { fence: fence.map(|register| register.stamp) }
+        Self { fence: fence.map(|register| register.stamp), settings: Settings::default() }
+    }
+
+    /// Takes what else stands there: its settings, which hold as far as this build can read them.
+    #[must_use]
+    pub fn settled(self, settings: Option<&Register>) -> Self {
+        let settings = settings.and_then(|register| Settings::decode(&register.value).ok());
+        Self { settings: settings.unwrap_or_default(), ..self }
     }
 }
 
@@ -44,8 +55,13 @@ impl Title {
         Shown::to(session, &self.stamps(), self.scope.fence)
     }
 
-    /// Where to go on; `None` where nothing is known.
+    /// Where to go on, if the node's own policy is `policy`; `None` where nothing is known.
     pub fn resume(&self, policy: &Policy) -> Option<ResumePoint> {
-        resume(&self.registers, self.scope.fence, policy)
+        resume(&self.registers, self.scope.fence, &self.policy(policy))
+    }
+
+    /// The policy by which the title is judged, where the node's own is `policy`.
+    pub fn policy<'a>(&self, policy: &'a Policy) -> Cow<'a, Policy> {
+        self.scope.settings.over(policy)
     }
 }

@@ -69,7 +69,7 @@ impl Node {
         settle([&mut heartbeat]).expect("one is in order");
         let token = heartbeat.token.as_deref().expect("the players of stories have tokens");
         let claims = keys().verify(token, self.wall).expect("the token is the replica set's");
-        let known = Known { fence: self.found().fence(), current: None };
+        let known = Known { fence: self.found().fence(), ..Known::default() };
         let accepted = accept(&heartbeat, Sender::Signed(&claims), known, self.wall, &Policy::default());
         // What was erased here before it came: its player would open a new session.
         if accepted == Err(Refused::Erased) {

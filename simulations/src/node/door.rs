@@ -13,7 +13,7 @@ use crate::{
 
 /// Judges a report by the title's committed fence.
 pub(super) fn admit(report: &Report, disk: &Disk, wall: WallTime) -> Result<Accepted, Refused> {
-    let known = Known { fence: disk.platter().found(&report.claims.title).fence(), current: None };
+    let known = Known { fence: disk.platter().found(&report.claims.title).fence(), ..Known::default() };
     let sender = Sender::Signed(&report.claims);
     let mut accepted = accept(&report.heartbeat, sender, known, wall, &Policy::default())?;
     if planted(Bug::StampClampedToNow)

@@ -198,7 +198,7 @@ impl Regions {
     ) -> Reply {
         let (wall, policy) = (self.wall(at, moment), Policy::default());
         self.tell_baselines(at, claims, heartbeat, reported, wall);
-        let known = Known { fence: self.title(at, &claims.title).fence(), current: None };
+        let known = Known { fence: self.title(at, &claims.title).fence(), ..Known::default() };
         let accepted = match accept(heartbeat, Sender::Signed(claims), known, wall, &policy) {
             Ok(accepted) => accepted,
             Err(why) => return Reply::Refused(why),

@@ -17,6 +17,7 @@ mod lists;
 mod many;
 mod members;
 mod places;
+mod profiles;
 mod reasons;
 mod renewals;
 mod server;

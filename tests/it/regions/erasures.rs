@@ -1,7 +1,7 @@
 //! An erasure is complete when every region has it on its disk, and not before.
 
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::trio::{Trio, point_after};
 use crate::{
@@ -56,4 +56,28 @@ async fn an_erasure_waits_for_a_region_that_is_gone_and_reaches_it_when_it_is_ba
     }
     let late = trio.ap.beat(&report(&opened, 2, 62_000, "playing")).await;
     assert_eq!(late.status(), StatusCode::GONE, "the session began before");
+}
+
+#[tokio::test]
+async fn what_a_profile_orders_in_one_region_holds_in_the_others() {
+    let trio = Trio::start().await;
+    let opened = trio.us.open("metropolis").await;
+    let played = trio.us.stored(&report(&opened, 1, 61_000, "playing")).await;
+    point_after(&trio.eu, "metropolis", &played).await;
+    let paused = json!({ "recording": "paused" });
+    let settled = trio.eu.put("/v1/profiles/ada/settings", &[], &paused).await;
+    assert_eq!(settled.status(), StatusCode::OK);
+    let erased = trio.eu.delete("/v1/profiles/ada").await;
+    let dot = erased.headers()["dot"].to_str().expect("it is ASCII").to_owned();
+    for (region, node) in trio.nodes() {
+        until_complete(node, &dot).await;
+        assert!(node.position("metropolis").await.is_none(), "{region}");
+        let settings: Value = node.get("/v1/profiles/ada/settings").await.json().await.expect("it is JSON");
+        assert_eq!(settings["recording"], "paused", "{region}");
+        let fresh = node.open("metropolis").await;
+        let acknowledged = node.beat(&report(&fresh, 1, 5_000, "playing")).await;
+        assert_eq!(acknowledged.status(), StatusCode::NO_CONTENT, "{region}");
+        assert!(node.position("metropolis").await.is_none(), "{region}");
+    }
+    trio.until_alike().await;
 }
