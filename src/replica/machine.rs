@@ -228,8 +228,8 @@ impl<S: Store> Replica<S> {
 
     /// Stages a write: joins it into what stands, under a new dot of this life.
     ///
-    /// A write that changes nothing, because something greater stands or because its title would prune it
-    /// at once, takes no dot.
+    /// A write that changes nothing, because the same or something greater stands or because its title would
+    /// prune it at once, takes no dot.
     ///
     /// # Errors
     /// See [`WriteError`]; nothing is staged then.
@@ -248,7 +248,7 @@ impl<S: Store> Replica<S> {
         }
         let dot = self.next_dot(now.wall);
         let register = Register::seal(key, stamp, dot, value);
-        let merged = self.stage.merge(&self.store, self.options.retain, key, &register)?;
+        let merged = self.stage.write(&self.store, self.options.retain, key, &register)?;
         if merged == Merged::Changed {
             self.log_own(dot, key);
             if planted(Bug::SentBeforeCommit) {

@@ -95,8 +95,36 @@ impl Stage {
         key: &Key,
         register: &Register,
     ) -> Result<Merged, StoreError> {
-        let before = self.register(store, key)?;
-        let Some(mut standing) = before else {
+        let standing = self.register(store, key)?;
+        self.join(store, retain, key, standing, register)
+    }
+
+    /// Merges a write that is made here. Where the same is said already it is a repetition, and what
+    /// stands keeps its dot: nobody is told of it again.
+    pub(super) fn write<S: Read>(
+        &mut self,
+        store: &S,
+        retain: Retain,
+        key: &Key,
+        register: &Register,
+    ) -> Result<Merged, StoreError> {
+        let standing = self.register(store, key)?;
+        let is_said = |it: &Register| it.stamp == register.stamp && it.value == register.value;
+        if standing.as_ref().is_some_and(is_said) {
+            return Ok(Merged::Unchanged);
+        }
+        self.join(store, retain, key, standing, register)
+    }
+
+    fn join<S: Read>(
+        &mut self,
+        store: &S,
+        retain: Retain,
+        key: &Key,
+        standing: Option<Register>,
+        register: &Register,
+    ) -> Result<Merged, StoreError> {
+        let Some(mut standing) = standing else {
             return self.gain(store, retain, key, register);
         };
         let replaced = standing.dot;

@@ -118,6 +118,21 @@ fn a_profiles_fence_erases_all_its_titles_and_what_comes_later_from_before_it() 
 }
 
 #[test]
+fn the_same_said_again_elsewhere_takes_no_dot_and_is_told_to_nobody() {
+    let mut net = Net::of(2);
+    net.settle();
+    // The repetition comes to whoever's dots are less, by which an equal stamp would be decided.
+    let (greater, lesser) = if net.replicas[0].origin() > net.replicas[1].origin() { (0, 1) } else { (1, 0) };
+    let dot = net.write(greater, &key(1), 10, b"here");
+    net.settle();
+    let now = net.now;
+    let again = net.replicas[lesser].write(&key(1), stamp(10), b"here"[..].into(), now);
+    assert_eq!(again.expect("staged"), Merged::Unchanged);
+    net.replicas[lesser].commit(Durability::Process, now).expect("memory can be written");
+    assert_eq!(net.replicas[lesser].standing(&key(1)).expect("memory can be read"), Some(dot));
+}
+
+#[test]
 fn a_lost_tail_is_learnt_again_from_peers() {
     let mut net = Net::of(2);
     net.settle();
