@@ -5,7 +5,7 @@
 //! restarts, meets players that fail and networks that lose, repeat and delay, watches offline on devices
 //! whose clocks are wrong, while regions are cut off from each other. What they do does not depend on any
 //! answer, so that the same requests can be put to three systems at once: the real door, replica and reader,
-//! and two in which the last writer wins ([`baseline`]). The oracle knows the order in which things were done.
+//! and two in which the last writer wins (`baseline`). The oracle knows the order in which things were done.
 //!
 //! The truth is the position of the last sample taken by a session that had played for three seconds, or in
 //! which the viewer had sought or restarted on purpose. An answer is wrong if it is more than a second off.

@@ -3,7 +3,7 @@
 //! The problem: what a viewer watches is nobody else's business, and a place in a film is easily spoilt by
 //! whoever may write it; yet a player that is being closed can send one request without a header and no
 //! more. The mechanism: a credential in `Authorization: Bearer` is a bearer token of the operator's issuer
-//! or a static key, says its scopes and its profiles, and is held against what the route asks for ([`need`],
+//! or a static key, says its scopes and its profiles, and is held against what the route asks for (`need`,
 //! one table that asks for the most where a route is not named). A session's token, which the replica set
 //! has signed, is by itself the right to report for that session, and so needs no header (R17).
 //!
