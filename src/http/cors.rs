@@ -71,11 +71,13 @@ impl Origins {
                     named("prefer"),
                 ])
                 .expose_headers([
+                    named("cursor"),
                     named("dot"),
                     named("durability"),
                     named("heartbeat-interval-ms"),
                     named("token"),
                     named("preference-applied"),
+                    named("stale"),
                     named("ratelimit"),
                     named("ratelimit-policy"),
                     header::ETAG,

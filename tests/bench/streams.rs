@@ -53,7 +53,7 @@ impl Node {
     fn follow(&self, number: usize) -> TcpStream {
         let mut stream = self.connect();
         let profile = number / STREAMS_A_PROFILE;
-        write!(stream, "GET /v1/profiles/viewer-{profile}/events HTTP/1.1\r\nHost: playmark\r\n\r\n")
+        write!(stream, "GET /v1/profiles/viewer-{profile}/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .expect("it listens");
         until(&mut stream, "id: ");
         stream
@@ -72,7 +72,7 @@ impl Node {
             let mut stream = self.connect();
             write!(
                 stream,
-                "POST /v1/heartbeats HTTP/1.1\r\nHost: playmark\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n{body}",
+                "POST /v1/heartbeats HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
             )
             .expect("it listens");
@@ -99,23 +99,44 @@ fn until(stream: &mut TcpStream, wanted: &str) {
     }
 }
 
-fn main() {
+/// So many connections that each asked one thing and stay open: what any server pays before a stream says a word.
+fn idle_connections() {
+    let node = Node::start();
+    node.report(1_000);
+    let empty = node.resident();
+    let idle = |_| {
+        let mut stream = node.connect();
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it listens");
+        until(&mut stream, "ok\n");
+        stream
+    };
+    let _idle: Vec<_> = (0..STREAMS).map(idle).collect();
+    tell(&node, empty, "idle connections");
+}
+
+fn streams() {
     let node = Node::start();
     node.report(1_000);
     let empty = node.resident();
     println!("a node with {} titles: {empty} KiB", STREAMS / STREAMS_A_PROFILE);
-    let tell = |what: &str| {
-        let now = node.resident();
-        let each = now.saturating_sub(empty) * 1_024 / STREAMS;
-        println!("{STREAMS} streams, {what}: {now} KiB, {each} bytes a stream");
-    };
     let mut streams: Vec<_> = (0..STREAMS).map(|number| node.follow(number)).collect();
-    tell("open");
+    tell(&node, empty, "streams, open");
     for round in 2..=4 {
         node.report(round * 30_000);
         for stream in &mut streams {
             until(stream, &format!("\"position_ms\":{}", round * 30_000));
         }
-        tell(&format!("after {} events each", round - 1));
+        tell(&node, empty, &format!("streams, after {} events each", round - 1));
     }
+}
+
+fn tell(node: &Node, empty: usize, what: &str) {
+    let now = node.resident();
+    let each = now.saturating_sub(empty) * 1_024 / STREAMS;
+    println!("{STREAMS} {what}: {now} KiB, {each} bytes each");
+}
+
+fn main() {
+    idle_connections();
+    streams();
 }
