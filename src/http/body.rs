@@ -85,7 +85,7 @@ fn lines(bytes: &[u8]) -> Result<Heartbeats, Problem> {
     Ok(Heartbeats::Many(lines.map(Heartbeat::from_json).collect()))
 }
 
-fn check_count(count: usize) -> Result<(), Problem> {
+pub(super) fn check_count(count: usize) -> Result<(), Problem> {
     if count > HEARTBEATS_MAX { Err(Problem::TooManyHeartbeats { count }) } else { Ok(()) }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     crdt::IdError,
     http::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN, auth::Denied, limits::Exceeded},
     node::{ReadError, WriteError},
-    playback::{HeartbeatError, NoSuchPlace, OutOfOrder, Refused, TokenError},
+    playback::{CountsWrongly, HeartbeatError, NoSuchPlace, OutOfOrder, Refused, TokenError},
 };
 
 /// Where the types of problems are explained; each is an anchor there.
@@ -96,6 +96,9 @@ pub enum Problem {
         /// A fresh token and its anchor, where one helps.
         fresh: Option<(String, u64)>,
     },
+    /// A session whose player counts more than goes by: no token makes its samples right.
+    #[error(transparent)]
+    CountsWrongly(#[from] CountsWrongly),
     /// Nobody has left a place in the title.
     #[error("nothing is known of this title; begin at 0, under the token that comes with this")]
     NoResumePoint {
@@ -189,6 +192,9 @@ impl Problem {
                 kind("unknown-epoch", S::SERVICE_UNAVAILABLE, "A token from the future")
             }
             Self::Refused { why, .. } => refused(*why),
+            Self::CountsWrongly(_) => {
+                kind("counts-wrongly", S::UNPROCESSABLE_ENTITY, "Counts more than goes by")
+            }
             Self::NoResumePoint { .. } => kind("no-resume-point", S::NOT_FOUND, "No resume point"),
             Self::NotAsSaid { .. } => {
                 kind("precondition-failed", S::PRECONDITION_FAILED, "Not what was expected")
@@ -284,6 +290,7 @@ impl Problem {
             | Self::NotJson(_)
             | Self::Token(_)
             | Self::Refused { fresh: None, .. }
+            | Self::CountsWrongly(_)
             | Self::CursorGone
             | Self::StreamsFull
             | Self::Write(_)

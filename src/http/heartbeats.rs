@@ -64,8 +64,8 @@ struct Fresh {
 
 /// The answer to many.
 #[derive(Serialize)]
-struct ToldMany {
-    results: Vec<Value>,
+pub(super) struct ToldMany {
+    pub(super) results: Vec<Value>,
     #[serde(flatten)]
     fresh: Fresh,
 }
@@ -80,7 +80,13 @@ pub(super) async fn take(
     let asked = durability::assurance(query)?;
     match body::heartbeats(&headers, body).await? {
         Heartbeats::One(heartbeat) => one(&app, &visitor, heartbeat?, asked).await,
-        Heartbeats::Many(heartbeats) => many(&app, &visitor, heartbeats, asked).await,
+        Heartbeats::Many(heartbeats) => {
+            let heartbeats = heartbeats.into_iter().map(|it| it.map_err(Problem::from)).collect();
+            let (told, survived) = many(&app, &visitor, heartbeats, asked).await?;
+            let mut headers = durability::headers(None, survived);
+            headers.insert(INTERVAL, app.heartbeat_interval_ms().into());
+            Ok((headers, Json(told)).into_response())
+        }
     }
 }
 
@@ -108,12 +114,15 @@ async fn one(
     Ok((headers, Json(Told { fresh: Fresh::sign(app, &answer), resume, ..told })).into_response())
 }
 
-async fn many(
+/// Judges many heartbeats, writes what they ask for in one turn, and says what that has survived.
+///
+/// They come by more than one door, and this is the way from each.
+pub(super) async fn many(
     app: &App,
     visitor: &Visitor,
-    mut heartbeats: Vec<Result<Heartbeat, playback::HeartbeatError>>,
+    mut heartbeats: Vec<Result<Heartbeat, Problem>>,
     asked: Assurance,
-) -> Result<Response, Problem> {
+) -> Result<(ToldMany, Assurance), Problem> {
     settle(heartbeats.iter_mut().flatten())?;
     let now = app.node().now().wall;
     let mut door = Door::new(app, visitor, now);
@@ -130,16 +139,19 @@ async fn many(
                 let told = tell(app, admitted, places.next(admitted), &mut titles)?;
                 serde_json::to_value(told).expect("an answer is texts, numbers and flags")
             }
-            Err(problem) => serde_json::json!({"result": "refused", "problem": problem.document()}),
+            Err(problem) => refused(problem),
         });
     }
     // The token that comes back belongs to the session of the last heartbeat: the one that goes on.
     let last = admitted.iter().flatten().last();
     let answer = last.map(|last| fresh(app, last, &mut titles, now)).transpose()?.flatten();
     let fresh = answer.map(|answer| Fresh::sign(app, &answer)).unwrap_or_default();
-    let mut headers = durability::headers(None, written.assurance);
-    headers.insert(INTERVAL, app.heartbeat_interval_ms().into());
-    Ok((headers, Json(ToldMany { results, fresh })).into_response())
+    Ok((ToldMany { results, fresh }, written.assurance))
+}
+
+/// What an item is answered with that is refused alone.
+pub(super) fn refused(problem: &Problem) -> Value {
+    serde_json::json!({"result": "refused", "problem": problem.document()})
 }
 
 /// Writes what all of a request's heartbeats ask for, in one turn.

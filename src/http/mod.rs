@@ -36,6 +36,7 @@ mod resume_points;
 mod row;
 mod server;
 mod sessions;
+mod sync;
 mod titles;
 mod view;
 mod wait;
@@ -51,6 +52,7 @@ pub use gate::Gate;
 pub use lists::LISTED_MAX;
 pub use news::TOLD_EVERY;
 pub use server::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, HEADERS_MAX, LEAVE_WITHIN, serve};
+pub use sync::{SYNC_CHANGES_MAX, SYNC_COMMANDS_MAX, SYNC_SESSIONS_MAX};
 pub use wait::{WAIT_MAX, WAITS_MAX};
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -163,6 +165,7 @@ impl App {
         let router = Router::new()
             .route("/v1/sessions", post(sessions::open))
             .route("/v1/heartbeats", post(heartbeats::take))
+            .route("/v1/sync", post(sync::take))
             .route("/v1/profiles/{profile}/resume-points:batchGet", post(batch::read))
             .route("/v1/profiles/{profile}/places/{*content}", get(places::read).post(places::back))
             .route("/v1/profiles/{profile}/continue-watching", get(row::read))

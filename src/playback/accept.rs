@@ -129,7 +129,8 @@ pub fn accept(
     let (title, session, moment) = match sender {
         Sender::Signed(claims) => {
             check_names(heartbeat, claims)?;
-            check_claims(heartbeat, claims, known, now)?;
+            let counted_ms = heartbeat.elapsed_ms.max(heartbeat.sent_elapsed_ms).unwrap_or_default();
+            check_claims(counted_ms, claims, known.fence, now)?;
             (&claims.title, claims.session, Moment::signed(claims, heartbeat.elapsed_ms, known.current, now)?)
         }
         Sender::Unsigned { title, session } => (title, session, Moment::of_arrival(known.current, now)),
@@ -161,25 +162,25 @@ fn check_names(heartbeat: &Heartbeat, claims: &Claims) -> Result<(), Refused> {
     Ok(())
 }
 
-fn check_claims(
-    heartbeat: &Heartbeat,
+/// Whether a token lets anything in whose player has counted so far.
+pub(super) fn check_claims(
+    counted_ms: u64,
     claims: &Claims,
-    known: Known<'_>,
+    fence: Option<Stamp>,
     now: WallTime,
 ) -> Result<(), Refused> {
     if !claims.rights.write {
         return Err(Refused::NoRight);
     }
     // The order of the checks is the order in which a player can mend what they find.
-    if known.fence.is_some_and(|fence| claims.anchor <= fence.time) {
+    if fence.is_some_and(|fence| claims.anchor <= fence.time) {
         return Err(Refused::Erased);
     }
-    let counted = heartbeat.elapsed_ms.max(heartbeat.sent_elapsed_ms).unwrap_or_default();
-    let beyond_ms = counted.saturating_sub(now.ms_since(claims.base));
+    let beyond_ms = counted_ms.saturating_sub(now.ms_since(claims.base));
     if beyond_ms > WILD_MS { Err(Refused::ClockRunsWild { beyond_ms }) } else { Ok(()) }
 }
 
-fn check_age(time: WallTime, now: WallTime, policy: &Policy) -> Result<(), Refused> {
+pub(super) fn check_age(time: WallTime, now: WallTime, policy: &Policy) -> Result<(), Refused> {
     if time >= WallTime::YEAR_2200 {
         return Err(Refused::BeyondYear2200);
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use crate::crdt::ProfileId;
+use crate::crdt::{ProfileId, WallTime};
 
 /// One kind of thing that a caller may do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -107,9 +107,19 @@ pub struct Named {
     pub scopes: BTreeSet<Scope>,
     /// For whom.
     pub profiles: Profiles,
+    /// When their credential was issued, where it says so.
+    pub issued: Option<WallTime>,
 }
 
 impl Caller {
+    /// When their credential was issued, by the clock of whoever issued it.
+    pub(in crate::http) fn issued(&self) -> Option<WallTime> {
+        match self {
+            Self::Anyone => None,
+            Self::Named(named) => named.issued,
+        }
+    }
+
     /// Whose requests these are; nobody's in particular where nobody is asked.
     pub(in crate::http) fn subject(&self) -> Option<&Subject> {
         match self {

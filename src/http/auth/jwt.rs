@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation, decode, decode_header, errors::ErrorKind};
 use serde::Deserialize;
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 use super::{
     Denied, Jwks, Scope,
@@ -99,6 +99,7 @@ struct Claims {
     sub: String,
     exp: Number,
     nbf: Option<Number>,
+    iat: Option<Value>,
     iss: Option<String>,
     aud: Option<OneOrMany>,
     #[serde(default)]
@@ -187,6 +188,8 @@ impl Rules {
             // Issuers have scopes for others too.
             scopes: claims.scope.split(' ').filter_map(Scope::parse).collect(),
             profiles: profiles.map_err(|_| Denied::Invalid("its `profiles` are no ids"))?,
+            // Nobody is let in or turned away by it.
+            issued: claims.iat.as_ref().and_then(Value::as_number).and_then(seconds).map(wall),
         })
     }
 }
@@ -204,6 +207,10 @@ impl OneOrMany {
 fn seconds(number: &Number) -> Option<u64> {
     let fraction = || Duration::try_from_secs_f64(number.as_f64()?).ok();
     number.as_u64().or_else(|| fraction().map(|since| since.as_secs()))
+}
+
+fn wall(seconds: u64) -> WallTime {
+    WallTime::from_ms(seconds.saturating_mul(1_000))
 }
 
 #[cfg(test)]
@@ -247,6 +254,17 @@ mod tests {
         let least = read(&Rules::default(), &json!({"sub": "ada", "exp": NOW_S + 60})).expect("it is valid");
         assert!(least.scopes.is_empty(), "nothing is given that is not said");
         assert_eq!(Profiles::parse([]), Ok(least.profiles));
+    }
+
+    #[test]
+    fn when_a_token_was_issued_is_known_where_it_says_so_and_judged_nowhere() {
+        let issued = |iat: Value| {
+            let claims = json!({"sub": "ada", "exp": NOW_S + 60, "iat": iat});
+            read(&Rules::default(), &claims).expect("it is valid").issued
+        };
+        assert_eq!(issued(json!(NOW_S - 60)), Some(NOW.minus_ms(60_000)));
+        assert_eq!(issued(json!(NOW_S + 3_600)), Some(NOW.plus_ms(3_600_000)));
+        assert_eq!((issued(json!(null)), issued(json!("soon"))), (None, None));
     }
 
     #[test]

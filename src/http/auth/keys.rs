@@ -129,6 +129,7 @@ impl Entry {
             subject: Subject::Key(self.name.as_str().into()),
             scopes: scopes.collect::<Result<_, _>>()?,
             profiles: Profiles::parse(self.profiles.iter().map(String::as_str))?,
+            issued: None,
         };
         Ok((hash, Arc::new(named)))
     }

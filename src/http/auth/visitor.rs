@@ -71,7 +71,7 @@ mod tests {
 
     fn visitor(scopes: &[Scope], profiles: Profiles) -> Visitor {
         let scopes = scopes.iter().copied().collect();
-        let named = Named { subject: Subject::Token("ada".into()), scopes, profiles };
+        let named = Named { subject: Subject::Token("ada".into()), scopes, profiles, issued: None };
         Visitor::new(Ok(Caller::Named(Arc::new(named))))
     }
 

@@ -402,3 +402,34 @@ async fn a_node_that_is_told_to_serves_whoever_comes_and_says_so() {
     let answer = within(reqwest::Client::new().request(Method::GET, here).send()).await.expect("it answers");
     assert_eq!(answer.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_device_that_comes_back_is_given_what_its_credential_is_for() {
+    let home = TempDir::new().expect("a directory can be made");
+    let keys = Keys::none(home.path());
+    let player = keys.make("player", &["play"], &["ada"]).await;
+    let all = keys.make("all", &["play", "write", "events"], &["ada"]).await;
+    let reader = keys.make("reader", &["read", "write"], &["ada"]).await;
+    let node = keys.serve(home.path()).await;
+    let session = json!([{"content": "metropolis", "session": "one", "elapsed_ms": 0}]);
+    for (key, member, value, status, kind) in [
+        (None, "sessions", &session, 401, "unauthenticated"),
+        (Some(&reader), "sessions", &session, 403, "no-scope"),
+        (Some(&player), "sessions", &session, 200, ""),
+        (Some(&player), "commands", &json!([]), 403, "no-scope"),
+        (Some(&player), "cursor", &json!(""), 403, "no-scope"),
+        (Some(&all), "commands", &json!([]), 200, ""),
+        (Some(&all), "cursor", &json!(""), 200, ""),
+    ] {
+        let player = key.map_or_else(|| Player::clone(&node), |key| node.holding(key));
+        for (profile, status, kind) in [("ada", status, kind), ("eve", 403, "not-your-profile")] {
+            let asked = json!({"profile": profile, member: value}).to_string();
+            let answer = player.post("/v1/sync", "application/json", asked.clone()).await;
+            match (status, profile) {
+                (200, _) => assert_eq!(answer.status(), StatusCode::OK, "{asked}"),
+                (_, "eve") => assert!([401, 403].contains(&answer.status().as_u16()), "{asked}"),
+                _ => drop(problem(answer, status, kind, &asked).await),
+            }
+        }
+    }
+}

@@ -21,6 +21,7 @@ mod profiles;
 mod reasons;
 mod renewals;
 mod server;
+mod sync;
 mod titles;
 mod tokens;
 mod waits;
