@@ -137,11 +137,12 @@ impl<S: Store> Driver<S> {
         self.replica.commit(durability, now)?;
         self.sync_when_due(now.mono)?;
 
+        // Whoever asks for changes as soon as they are answered finds their own among them.
+        self.publish();
         for (order, merged) in orders.into_iter().zip(merged) {
             self.acknowledge(order, merged, now.mono)?;
         }
         self.waiters.settle(now.mono, |dot| self.replica.is_replicated(dot));
-        self.publish();
         for look in looks {
             self.tell(look);
         }
