@@ -104,8 +104,8 @@ mod tests {
 
     use super::*;
 
-    fn at(ms: u64) -> Option<WallTime> {
-        Some(WallTime::from_ms(ms))
+    const fn at(ms: u64) -> WallTime {
+        WallTime::from_ms(ms)
     }
 
     #[test]
@@ -121,16 +121,16 @@ mod tests {
             clock: Clock::Boot,
             latest_elapsed_ms: 2_000,
             sent_elapsed_ms: Some(3_000),
-            occurred_at: at(6_000),
-            sent_at: at(9_000),
-            last_server_time: at(1_000),
+            occurred_at: Some(at(6_000)),
+            sent_at: Some(at(9_000)),
+            last_server_time: Some(at(1_000)),
             issued: None,
         };
         assert_eq!(offline.began, expected);
         assert_eq!((offline.device, offline.series), (Device::parse("Phone").ok(), None));
         let own = json!({"content": "film", "session": "one", "elapsed_ms": 0, "last_server_time_ms": 5});
         let own = Offline::from_value(&own, &clocks).expect("a session");
-        assert_eq!(own.began.last_server_time, at(5), "what the device had heard when this one began");
+        assert_eq!(own.began.last_server_time, Some(at(5)), "what the device had heard when this one began");
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Since {
 
 /// A page.
 #[derive(Serialize)]
-pub(super) struct Changes {
+pub(super) struct Missed {
     changes: Vec<What>,
     cursor: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -77,7 +77,7 @@ struct Changed {
     news: News,
 }
 
-impl Changes {
+impl Missed {
     pub(super) async fn read(app: &App, profile: &ProfileId, since: Since) -> Result<Self, Problem> {
         let (told, mut told_last, stale) = match since {
             Since::Ever => (Some(VersionVector::default()), Told::default(), false),
@@ -98,18 +98,18 @@ impl Changes {
             Some(told) => look(app, profile, told, &told_last).await?,
             None => None,
         };
-        let (Some(told), Some(mut changed)) = (told, found) else {
+        let (Some(told), Some(mut new)) = (told, found) else {
             let profile = profile.as_str().to_owned();
             let anew = vec![What::Profile { profile, whole_profile: true }];
             return Ok(Self::page(app, &upto, &Told::default(), anew));
         };
-        let cut = cut(&mut changed);
+        let cut = cut(&mut new);
         let upto = cut.map_or(upto.clone(), |cut| before(cut, told, &upto));
         // What was read may be beyond the vector, as the device's own words are that were just committed.
-        for it in &changed {
+        for it in &new {
             told_last.tell(it.mark, app.node().uptime());
         }
-        let changes = changed.into_iter().map(|it| What::Title(it.news)).collect();
+        let changes = new.into_iter().map(|it| What::Title(it.news)).collect();
         Ok(Self { more: cut.is_some(), stale, ..Self::page(app, &upto, &told_last, changes) })
     }
 

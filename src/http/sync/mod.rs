@@ -27,7 +27,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::{
-    changes::{Changes, Since},
+    changes::{Missed, Since},
     commands::Command,
 };
 use crate::{
@@ -73,7 +73,7 @@ struct Told {
     #[serde(skip_serializing_if = "Option::is_none")]
     commands: Option<Vec<Value>>,
     #[serde(flatten)]
-    changes: Option<Changes>,
+    missed: Option<Missed>,
 }
 
 pub(super) async fn take(
@@ -110,11 +110,11 @@ pub(super) async fn take(
         None => None,
     };
     // Last, so that what the device has just said is in it.
-    let changes = match since {
-        Some(since) => Some(Changes::read(&app, &profile, since).await?),
+    let missed = match since {
+        Some(since) => Some(Missed::read(&app, &profile, since).await?),
         None => None,
     };
-    let told = Told { now_ms: now.as_ms(), tokens, heartbeats, commands, changes };
+    let told = Told { now_ms: now.as_ms(), tokens, heartbeats, commands, missed };
     Ok((durability::headers(None, ASSURANCE), Json(told)).into_response())
 }
 

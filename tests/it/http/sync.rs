@@ -368,5 +368,5 @@ async fn a_cursor_whose_place_is_gone_says_that_everything_must_be_read_anew() {
     assert_eq!(told["changes"], json!([{"profile": "ada", "whole_profile": true}]));
     assert_eq!(told["heartbeats"]["results"][0]["result"], "stored");
     let next = sync(&node, json!({"cursor": told["cursor"]})).await;
-    assert_eq!(next["changes"], json!([]));
+    assert!(contents(&next).iter().all(|content| *content == FILM), "from there it goes on: {next}");
 }
