@@ -6,6 +6,7 @@
 //! beyond that may be told once more.
 
 use serde::Serialize;
+use tokio::task::yield_now;
 
 use crate::{
     crdt::{ProfileId, Timestamp, VersionVector},
@@ -16,7 +17,6 @@ use crate::{
     },
     node::{Cursor, Found, ReadError},
 };
-use tokio::task::yield_now;
 
 /// How many changed titles one answer brings; it says where there are more.
 pub const SYNC_CHANGES_MAX: usize = 256;

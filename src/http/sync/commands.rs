@@ -17,8 +17,7 @@ use crate::{
 pub(super) enum Command {
     /// A register of its own.
     Order(Order),
-    /// A place that the viewer sets is what a player reports that has jumped on purpose, before it knows
-    /// for which profile it was sent.
+    /// A place that the viewer sets: the report of a player that has jumped on purpose, not yet read.
     Place(Value),
 }
 
