@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use playmark::crdt::{Dot, Key, Register};
+use playmark::{
+    crdt::{Dot, Key, Register},
+    replica::ENTER_AGAIN_AFTER,
+};
 use rand::Rng;
 
 use super::{Event, Phase, World, ordered};
@@ -24,9 +27,9 @@ const CONVERGE_WITHIN: Duration = Duration::from_secs(40);
 /// What an item takes on the way beside its value, before compression.
 const ITEM_BYTES: usize = 128;
 
-/// How long equal replicas must say nothing but statuses and acknowledgements: longer than they leave
-/// anything unsynced, and than what they then tell is under way.
-const QUIET_FOR: Duration = Duration::from_secs(4);
+/// How long equal replicas must say nothing but statuses and acknowledgements: longer than early registers
+/// wait before they enter again, than anything stays unsynced, and than what is then told is under way.
+const QUIET_FOR: Duration = ENTER_AGAIN_AFTER.saturating_add(Duration::from_secs(4));
 
 impl World {
     pub(super) fn heal(&mut self) {
