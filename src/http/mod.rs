@@ -34,6 +34,7 @@ mod places;
 mod profiles;
 mod resume_points;
 mod row;
+mod sdk;
 mod server;
 mod sessions;
 mod sync;
@@ -184,6 +185,8 @@ impl App {
             .route("/v1/profiles/{profile}/settings", get(profiles::settings).put(profiles::settle))
             .route("/v1/erasures/{dot}", get(erasures::read))
             .route("/v1/admin/status", get(admin::status))
+            .route("/sdk/playmark.js", get(sdk::module))
+            .route("/sdk/playmark.d.ts", get(sdk::types))
             .route("/healthz", get(admin::healthz))
             .route("/readyz", get(admin::readyz))
             .fallback(async || Problem::NoSuchPath)

@@ -1,5 +1,6 @@
-//! Everything that needs RocksDB, QUIC, a socket or a process of its own, in one binary.
+//! Everything that needs RocksDB, QUIC, a socket a browser or a process of its own, in one binary.
 
+mod browser;
 mod http;
 mod node;
 mod patience;

@@ -28,7 +28,7 @@ impl Need {
 
 fn of(method: &Method, pattern: &str) -> Need {
     match pattern {
-        "/healthz" | "/readyz" => Need::Nothing,
+        "/healthz" | "/readyz" | "/sdk/playmark.js" | "/sdk/playmark.d.ts" => Need::Nothing,
         "/v1/sessions" | "/v1/heartbeats" | "/v1/sync" => Need::Handlers,
         "/v1/changes" => Need::Everybody(&[Scope::Events]),
         // A dot of an erasure is known to whoever has commanded it, and says nothing of anybody.
@@ -65,6 +65,7 @@ mod tests {
             assert_eq!(of(&method, pattern), need, "{method} {pattern}");
         };
         check(Method::GET, "/healthz", Need::Nothing);
+        check(Method::GET, "/sdk/playmark.js", Need::Nothing);
         check(Method::POST, "/v1/heartbeats", Need::Handlers);
         check(Method::POST, "/v1/sync", Need::Handlers);
         check(Method::GET, "/v1/admin/status", Need::Scope(&[Admin]));

@@ -1,0 +1,55 @@
+/** A place in a title, as a server answers with it. */
+export interface ResumePoint {
+  profile: string;
+  content: string;
+  position_ms: number;
+  /** Where to begin: the place, or 0 where the title is completed. */
+  resume_position_ms: number;
+  completed: boolean;
+  watched: boolean;
+  session: string;
+  device?: string;
+  [member: string]: unknown;
+}
+
+/** Why a place is offered. */
+export type Cause = "start" | "wake" | "unpaused" | "online" | "renewed";
+
+export interface Options {
+  profile: string;
+  /** Base URLs of servers; the one that served the module where there are none. */
+  servers?: string[];
+  /** A bearer token or key, or what gets a fresh one. */
+  credential?: string | (() => string | Promise<string>);
+  device?: string;
+  /** The name of the IndexedDB database in which unsent samples are kept: "playmark". */
+  store?: string;
+}
+
+export interface AttachOptions {
+  series?: string;
+  incognito?: boolean;
+  /** Whether to go to the place that is offered: true. */
+  resume?: boolean;
+}
+
+/** Tells `problem` (detail: `kind`, and what a server said) and `sent` (detail: `taken`). */
+export class Playmark extends EventTarget {
+  constructor(options: Options);
+  /** How many samples no server has taken yet. */
+  readonly waiting: number;
+  attach(media: HTMLMediaElement, content: string, options?: AttachOptions): Session;
+  /** Sends what waits, at once. */
+  send(): Promise<void>;
+}
+
+/**
+ * One load of one title. Tells `opened` (detail: `session`, `resume`) and `resume` (detail: a resume point and its
+ * `cause`); the player goes to the place of a `resume` unless that is prevented.
+ */
+export interface Session extends EventTarget {
+  readonly id: string | null;
+  /** Goes to a place without taking it for the viewer's own doing. */
+  goTo(position_ms: number): void;
+  detach(): void;
+}
