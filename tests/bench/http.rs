@@ -11,7 +11,7 @@ mod process;
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -94,19 +94,17 @@ fn length(head: &str) -> usize {
 
 /// Lets every player do one thing after the other for a round; how many were done a second.
 fn round(players: &mut [Player], what: fn(&mut Player)) -> f64 {
-    let (over, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    let done = AtomicU64::new(0);
     let began = Instant::now();
     thread::scope(|scope| {
         for player in players {
             scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
+                while began.elapsed() < ROUND {
                     what(player);
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
-        thread::sleep(ROUND);
-        over.store(true, Ordering::Relaxed);
     });
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let done = done.into_inner() as f64;
