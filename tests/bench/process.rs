@@ -19,7 +19,11 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn start() -> Self {
-        let home = tempfile::TempDir::new().expect("a directory can be made");
+        Self::start_in(tempfile::TempDir::new().expect("a directory can be made"))
+    }
+
+    /// Starts on what is in a directory's `data`, which goes with the node.
+    pub(crate) fn start_in(home: tempfile::TempDir) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_playmark"))
             .args(["serve", "--http-listen", "127.0.0.1:0", "--data"])
             .arg(home.path().join("data"))
