@@ -1,8 +1,8 @@
 //! What RocksDB is told, and why.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, LogLevel, Options,
-    SliceTransform, statistics::StatsLevel,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
+    LogLevel, Options, SliceTransform, statistics::StatsLevel,
 };
 
 use crate::store::rocks::{keys, reader::Family};
@@ -56,6 +56,9 @@ const WRITE_BUFFER_PARTS: usize = 3;
 const EVENT_LOG_FILES: usize = 4;
 const EVENT_LOG_BYTES: usize = 1024 * 1024;
 
+/// A piece of a file's index or filter: as long as a block of data, and as cheap to read.
+const METADATA_BLOCK_BYTES: usize = 4 * 1024;
+
 /// Bits of filter for a key: about one look into a file in a hundred is in vain.
 const FILTER_BITS: f64 = 10.0;
 
@@ -96,6 +99,12 @@ fn family(family: Family, options: RocksOptions, cache: &Cache) -> Options {
     // Indexes and filters grow with the data; in the cache they are bounded with it.
     blocks.set_cache_index_and_filter_blocks(true);
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // In one piece they are as long as a megabyte for each file: longer than a part of the cache, so that each look
+    // would read them again. In pieces of a block only what is looked at is kept; the tops stay.
+    blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    blocks.set_partition_filters(true);
+    blocks.set_metadata_block_size(METADATA_BLOCK_BYTES);
+    blocks.set_pin_top_level_index_and_filter(true);
     let mut told = Options::default();
     told.set_compression_type(DBCompressionType::Lz4);
     told.set_write_buffer_size(options.write_buffer_bytes / WRITE_BUFFER_PARTS);
