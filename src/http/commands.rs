@@ -48,10 +48,7 @@ pub(super) async fn watched(
     let said = said.get("watched").and_then(Value::as_bool);
     let said =
         said.ok_or_else(|| Problem::Invalid { field: "watched", fix: "must be true or false".into() })?;
-    let found = Found::with_room(&app, &title)?;
-    condition::check(&headers, found.etag(&app, &title).as_ref())?;
-    let done = give(&app, found.vantage(&app, &title).watched(said), asked).await?;
-    Ok((StatusCode::NO_CONTENT, done.headers()).into_response())
+    mark(&app, &title, asked, &headers, |from| from.watched(said)).await
 }
 
 /// `PUT …/dismissed/{content}`
@@ -64,9 +61,20 @@ pub(super) async fn dismissed(
 ) -> Result<Response, Problem> {
     let (title, asked) = (title(path)?, durability::assurance(query)?);
     body::nothing(&headers, body).await?;
-    let found = Found::with_room(&app, &title)?;
-    condition::check(&headers, found.etag(&app, &title).as_ref())?;
-    let done = give(&app, found.vantage(&app, &title).dismissed(), asked).await?;
+    mark(&app, &title, asked, &headers, |from| from.dismissed()).await
+}
+
+/// Gives a command that sets no place, where the request's conditions hold.
+async fn mark(
+    app: &App,
+    title: &TitleId,
+    asked: Assurance,
+    headers: &HeaderMap,
+    command: impl FnOnce(Vantage<'_>) -> Write,
+) -> Result<Response, Problem> {
+    let found = Found::with_room(app, title)?;
+    condition::check(headers, found.etag(app, title).as_ref())?;
+    let done = give(app, command(found.vantage(app, title)), asked).await?;
     Ok((StatusCode::NO_CONTENT, done.headers()).into_response())
 }
 

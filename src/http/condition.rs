@@ -1,13 +1,41 @@
-//! Conditions on what stands: do it only if the answer is still the one I was given (RFC 9110, 13).
+//! Conditions on what stands: answer only if it is another than the one I have, do it only if it is still the
+//! one I was given (RFC 9110, 13).
 //!
 //! They are judged by what this node has committed when it judges; another node may know more. They are
 //! no lock. Of two that pass at once the later stamp stands, and the other remains an alternative.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::http::Problem;
+
+/// Kept by whoever asked, and asked for again each time: the hash makes that cheap.
+const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// Answers with what stands, or that it is what the request knows.
+pub(super) fn unless_known(headers: &HeaderMap, view: &impl Serialize) -> Response {
+    let etag = etag(view);
+    if is_known(headers, &etag) { same(etag) } else { tagged(etag, view) }
+}
+
+/// Answers with what stands.
+pub(super) fn tagged(etag: HeaderValue, view: &impl Serialize) -> Response {
+    (kept(etag), Json(view)).into_response()
+}
+
+/// Says that what stands is what the request knows.
+pub(super) fn same(etag: HeaderValue) -> Response {
+    (StatusCode::NOT_MODIFIED, kept(etag)).into_response()
+}
+
+fn kept(etag: HeaderValue) -> [(HeaderName, HeaderValue); 2] {
+    [(header::ETAG, etag), (header::CACHE_CONTROL, REVALIDATED)]
+}
 
 /// A strong tag: the hash of the answer without its token.
 pub(super) fn etag(view: &impl Serialize) -> HeaderValue {

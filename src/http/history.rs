@@ -1,21 +1,22 @@
 //! `GET /v1/profiles/{profile}/history`: every title that the viewer had to do with.
 
 use axum::{
-    Json,
     extract::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
+    http::HeaderMap,
+    response::Response,
 };
 use serde::Serialize;
 
 use crate::{
     http::{
         App, Problem,
-        lists::{self, Asked, PageView},
+        lists::{Asked, List},
         view::{PlaceView, StampView},
     },
-    playback::{Seen, page},
+    playback::{Seen, Title, page},
 };
 
 /// A title of the history.
@@ -35,21 +36,17 @@ pub(super) async fn read(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<PageView<SeenView>>, Problem> {
-    let profile = lists::profile(path)?;
-    let (asked, cut) = Asked::parse(query)?;
-    if asked.group.is_some() {
-        return Err(Problem::Invalid {
-            field: "group",
-            fix: "must be absent: only the row is grouped".into(),
-        });
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let list = List::parse(path, query)?;
+    if list.group().is_some() {
+        let fix = "must be absent: only the row is grouped";
+        return Err(Problem::Invalid { field: "group", fix: fix.into() });
     }
-    let walked = lists::walk(&app, &profile, |content, title| {
+    let seen = |content, title: &Title| {
         Seen::of(content, &title.registers, title.scope.fence, &title.policy(app.policy()))
-    });
-    let walked = walked.await?;
-    let page = page(walked.items, cut.after.as_ref(), cut.limit);
-    Ok(Json(PageView::new(&profile, &page, walked.is_partial)))
+    };
+    list.answer::<_, SeenView>(&app, &headers, seen, page).await
 }
 
 impl From<&Seen> for SeenView {

@@ -1,15 +1,19 @@
 //! Lists of a profile's titles: how one is walked, and what is asked of a page.
 
-use axum::extract::{
-    Path, Query,
-    rejection::{PathRejection, QueryRejection},
+use axum::{
+    extract::{
+        Path, Query,
+        rejection::{PathRejection, QueryRejection},
+    },
+    http::HeaderMap,
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use tokio::task::yield_now;
 
 use crate::{
     crdt::{ContentId, ProfileId},
-    http::{App, Problem},
+    http::{App, Problem, condition},
     playback::{Cursor, PAGE_DEFAULT, PAGE_MAX, Page, Title},
 };
 
@@ -26,19 +30,21 @@ pub(super) const TURN_TITLES: usize = 64;
 pub(super) struct Asked {
     limit: Option<String>,
     cursor: Option<String>,
-    pub(super) group: Option<String>,
+    group: Option<String>,
 }
 
-/// Which page of a list.
-pub(super) struct Cut {
-    pub(super) after: Option<Cursor>,
-    pub(super) limit: usize,
+/// Which page of whose list.
+pub(super) struct List {
+    profile: ProfileId,
+    after: Option<Cursor>,
+    limit: usize,
+    group: Option<String>,
 }
 
 /// A page as clients see it.
 #[derive(Serialize)]
-pub(super) struct PageView<T> {
-    profile: String,
+struct PageView<'a, T> {
+    profile: &'a str,
     titles: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -48,39 +54,56 @@ pub(super) struct PageView<T> {
 }
 
 /// What was found on a walk.
-pub(super) struct Walked<T> {
-    pub(super) items: Vec<T>,
-    pub(super) is_partial: bool,
+struct Walked<T> {
+    items: Vec<T>,
+    is_partial: bool,
 }
 
-impl Asked {
-    /// Reads the query of a list.
-    pub(super) fn parse(query: Result<Query<Self>, QueryRejection>) -> Result<(Self, Cut), Problem> {
+impl List {
+    pub(super) fn parse(
+        path: Result<Path<String>, PathRejection>,
+        query: Result<Query<Asked>, QueryRejection>,
+    ) -> Result<Self, Problem> {
+        let profile = profile(path)?;
         let Query(asked) = query.map_err(|why| Problem::Invalid { field: "query", fix: why.body_text() })?;
         let limit = asked.limit.as_deref().map(parse_limit).transpose()?.unwrap_or(PAGE_DEFAULT);
         let after = asked.cursor.as_deref().map(Cursor::parse).transpose();
         let after = after.map_err(|why| Problem::Invalid { field: "cursor", fix: why.to_string() })?;
-        Ok((asked, Cut { after, limit }))
+        Ok(Self { profile, after, limit, group: asked.group })
+    }
+
+    /// By what its titles are to be put together.
+    pub(super) fn group(&self) -> Option<&str> {
+        self.group.as_deref()
+    }
+
+    /// Answers with the page that `cut` makes of what `sum_up` makes of the profile's titles, or that it is the
+    /// one that the request knows.
+    pub(super) async fn answer<T, V>(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        sum_up: impl Fn(ContentId, &Title) -> Option<T>,
+        cut: impl FnOnce(Vec<T>, Option<&Cursor>, usize) -> Page<T>,
+    ) -> Result<Response, Problem>
+    where
+        V: Serialize + for<'a> From<&'a T>,
+    {
+        let Walked { items, is_partial } = walk(app, &self.profile, sum_up).await?;
+        let page = cut(items, self.after.as_ref(), self.limit);
+        let view: PageView<'_, V> = PageView {
+            profile: self.profile.as_str(),
+            titles: page.items.iter().map(Into::into).collect(),
+            next: page.next.as_ref().map(Cursor::to_text),
+            partial: is_partial,
+        };
+        Ok(condition::unless_known(headers, &view))
     }
 }
 
 fn parse_limit(text: &str) -> Result<usize, Problem> {
     let limit = text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
     limit.ok_or_else(|| Problem::Invalid { field: "limit", fix: format!("must be 1 to {PAGE_MAX}") })
-}
-
-impl<T> PageView<T> {
-    pub(super) fn new<U>(profile: &ProfileId, page: &Page<U>, is_partial: bool) -> Self
-    where
-        T: for<'a> From<&'a U>,
-    {
-        Self {
-            profile: profile.as_str().to_owned(),
-            titles: page.items.iter().map(Into::into).collect(),
-            next: page.next.as_ref().map(Cursor::to_text),
-            partial: is_partial,
-        }
-    }
 }
 
 /// Takes a part of the path as a profile.
@@ -93,7 +116,7 @@ pub(super) fn profile(path: Result<Path<String>, PathRejection>) -> Result<Profi
 ///
 /// Each title is read from one committed state; the list as a whole is not, and what is played while it is
 /// being read may stand in it as it was or as it is.
-pub(super) async fn walk<T>(
+async fn walk<T>(
     app: &App,
     profile: &ProfileId,
     sum_up: impl Fn(ContentId, &Title) -> Option<T>,

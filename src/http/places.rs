@@ -1,7 +1,7 @@
 //! `/v1/profiles/{profile}/places/{content}`: everywhere the viewer has been in a title, and back there.
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Query, State, rejection::QueryRejection},
     http::HeaderMap,
@@ -45,10 +45,15 @@ struct LeftView {
 }
 
 /// `GET`: a title without places has none.
-pub(super) async fn read(State(app): State<App>, path: TitlePath) -> Result<Json<PlacesView>, Problem> {
+pub(super) async fn read(
+    State(app): State<App>,
+    path: TitlePath,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let title = title(path)?;
     let places = Found::read(&app, &title)?.point(&app).as_ref().map(left).unwrap_or_default();
-    Ok(Json(PlacesView { profile: title.profile.into(), content: title.content.into(), places }))
+    let view = PlacesView { profile: title.profile.into(), content: title.content.into(), places };
+    Ok(condition::unless_known(&headers, &view))
 }
 
 fn left(point: &ResumePoint) -> Vec<LeftView> {

@@ -63,9 +63,9 @@ impl SettingsView {
 pub(super) async fn settings(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let view = read(&app, &lists::profile(path)?)?;
-    Ok(([(header::ETAG, condition::etag(&view))], Json(view)).into_response())
+    Ok(condition::unless_known(&headers, &read(&app, &lists::profile(path)?)?))
 }
 
 /// `PUT /v1/profiles/{profile}/settings`

@@ -1,13 +1,13 @@
 //! `GET /v1/profiles/{profile}/resume-points/{content}`: where?
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
 };
 use serde::Deserialize;
 
@@ -24,9 +24,6 @@ use crate::{
     },
     playback::{explain, is_watched, plays},
 };
-
-/// Kept by whoever asked, and asked for again each time: the hash makes that cheap.
-const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -111,13 +108,12 @@ fn answer(
     (view.stale, view.explanation) = (stale, explanation);
     let etag = condition::etag(&view);
     if condition::is_known(headers, &etag) {
-        let headers =
-            [(header::ETAG, etag), (header::CACHE_CONTROL, REVALIDATED), (TOKEN, header_of(&token))];
-        return Ok(Answer::Same((StatusCode::NOT_MODIFIED, headers).into_response()));
+        let mut same = condition::same(etag);
+        same.headers_mut().insert(TOKEN, header_of(&token));
+        return Ok(Answer::Same(same));
     }
     (view.token, view.anchor_ms) = (Some(token), Some(anchor_ms));
-    let headers = [(header::ETAG, etag), (header::CACHE_CONTROL, REVALIDATED)];
-    Ok(Answer::Place((headers, Json(view)).into_response()))
+    Ok(Answer::Place(condition::tagged(etag, &view)))
 }
 
 const TOKEN: header::HeaderName = header::HeaderName::from_static("token");

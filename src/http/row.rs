@@ -1,21 +1,22 @@
 //! `GET /v1/profiles/{profile}/continue-watching`: the row.
 
 use axum::{
-    Json,
     extract::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
+    http::HeaderMap,
+    response::Response,
 };
 use serde::Serialize;
 
 use crate::{
     http::{
         App, Problem,
-        lists::{self, Asked, PageView},
+        lists::{Asked, List},
         view::PlaceView,
     },
-    playback::{Grouping, Started, row},
+    playback::{Cursor, Grouping, Started, Title, row},
 };
 
 /// A title of the row.
@@ -33,21 +34,18 @@ pub(super) async fn read(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<PageView<StartedView>>, Problem> {
-    let profile = lists::profile(path)?;
-    let (asked, cut) = Asked::parse(query)?;
-    let grouping = match asked.group.as_deref() {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let list = List::parse(path, query)?;
+    let grouping = match list.group() {
         None => Grouping::Titles,
         Some("series") => Grouping::Series,
         Some(_) => return Err(Problem::Invalid { field: "group", fix: "must be series, or absent".into() }),
     };
     let policy = app.policy();
-    let walked = lists::walk(&app, &profile, |content, title| {
-        Started::of(content, title.resume(policy)?, &title.policy(policy))
-    });
-    let walked = walked.await?;
-    let page = row(walked.items, grouping, cut.after.as_ref(), cut.limit);
-    Ok(Json(PageView::new(&profile, &page, walked.is_partial)))
+    let started = |content, title: &Title| Started::of(content, title.resume(policy)?, &title.policy(policy));
+    let row = |started, after: Option<&Cursor>, limit| row(started, grouping, after, limit);
+    list.answer::<_, StartedView>(&app, &headers, started, row).await
 }
 
 impl From<&Started> for StartedView {

@@ -20,6 +20,7 @@ mod places;
 mod profiles;
 mod reasons;
 mod renewals;
+mod revalidation;
 mod sdk;
 mod server;
 mod sync;
