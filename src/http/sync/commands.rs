@@ -8,8 +8,9 @@ use crate::{
         App, Problem,
         auth::Visitor,
         heartbeats::{self, refused},
-        sync::{ASSURANCE, sample},
+        sync::{Survived, sample},
     },
+    node::Assurance,
     playback::{Heartbeat, Order, Refused, What},
 };
 
@@ -55,50 +56,62 @@ impl Command {
     }
 }
 
-/// Carries out one after the other. One that could not be written says so, and the others stand.
-pub(super) async fn carry_out(
-    app: &App,
-    visitor: &Visitor,
-    profile: &ProfileId,
-    commands: Vec<Result<Command, Problem>>,
-) -> Vec<Value> {
-    let mut told = Vec::with_capacity(commands.len());
-    for command in commands {
-        let done = match command {
-            Ok(Command::Order(order)) => give(app, profile, &order).await,
-            Ok(Command::Place(report)) => match sample(profile, report) {
-                Ok(report) => set(app, visitor, report).await,
+/// Who carries out the commands of one request.
+pub(super) struct Clerk<'a> {
+    pub(super) app: &'a App,
+    pub(super) visitor: &'a Visitor,
+    pub(super) profile: &'a ProfileId,
+    pub(super) assurance: Assurance,
+}
+
+impl Clerk<'_> {
+    /// Carries out one after the other. One that could not be written says so, and the others stand.
+    pub(super) async fn carry_out(
+        &self,
+        commands: Vec<Result<Command, Problem>>,
+        survived: &mut Survived,
+    ) -> Vec<Value> {
+        let mut told = Vec::with_capacity(commands.len());
+        for command in commands {
+            let done = match command {
+                Ok(Command::Order(order)) => self.give(&order, survived).await,
+                Ok(Command::Place(report)) => match sample(self.profile, report) {
+                    Ok(report) => self.set(report, survived).await,
+                    Err(problem) => Err(problem),
+                },
                 Err(problem) => Err(problem),
-            },
-            Err(problem) => Err(problem),
+            };
+            told.push(done.unwrap_or_else(|problem| refused(&problem)));
+        }
+        told
+    }
+
+    async fn give(&self, order: &Order, survived: &mut Survived) -> Result<Value, Problem> {
+        let now = self.app.node().now().wall;
+        let claims = self.app.keys().verify(&order.token, now)?;
+        if claims.title.profile != *self.profile {
+            return Err(Problem::Refused { why: Refused::NotTheTokens { field: "profile" }, fresh: None });
+        }
+        let fence = self.app.node().title(&claims.title)?.shown_to(claims.session).fence;
+        let write = order.write(&claims, fence, now, self.app.policy());
+        let Some(write) = write.map_err(|why| Problem::Refused { why, fresh: None })? else {
+            return Ok(json!({ "result": "acknowledged" }));
         };
-        told.push(done.unwrap_or_else(|problem| refused(&problem)));
+        let written = self.app.node().write(vec![write], self.assurance).await?;
+        survived.and(written.assurance);
+        let outcome = written.outcomes.first().expect("one for each write");
+        let result = if outcome.merged == Merged::Changed { "stored" } else { "acknowledged" };
+        Ok(match outcome.standing {
+            Some(dot) => json!({ "result": result, "dot": dot.to_string() }),
+            None => json!({ "result": result }),
+        })
     }
-    told
-}
 
-async fn give(app: &App, profile: &ProfileId, order: &Order) -> Result<Value, Problem> {
-    let now = app.node().now().wall;
-    let claims = app.keys().verify(&order.token, now)?;
-    if claims.title.profile != *profile {
-        return Err(Problem::Refused { why: Refused::NotTheTokens { field: "profile" }, fresh: None });
+    /// The same as a report of it, by the same path.
+    async fn set(&self, report: Heartbeat, survived: &mut Survived) -> Result<Value, Problem> {
+        let reports = vec![Ok(report)];
+        let (mut told, its) = heartbeats::many(self.app, self.visitor, reports, self.assurance).await?;
+        survived.and(its);
+        Ok(told.results.pop().expect("one for each heartbeat"))
     }
-    let fence = app.node().title(&claims.title)?.shown_to(claims.session).fence;
-    let write = order.write(&claims, fence, now, app.policy());
-    let Some(write) = write.map_err(|why| Problem::Refused { why, fresh: None })? else {
-        return Ok(json!({ "result": "acknowledged" }));
-    };
-    let written = app.node().write(vec![write], ASSURANCE).await?;
-    let outcome = written.outcomes.first().expect("one for each write");
-    let result = if outcome.merged == Merged::Changed { "stored" } else { "acknowledged" };
-    Ok(match outcome.standing {
-        Some(dot) => json!({ "result": result, "dot": dot.to_string() }),
-        None => json!({ "result": result }),
-    })
-}
-
-/// The same as a report of it, by the same path.
-async fn set(app: &App, visitor: &Visitor, report: Heartbeat) -> Result<Value, Problem> {
-    let (mut told, _) = heartbeats::many(app, visitor, vec![Ok(report)], ASSURANCE).await?;
-    Ok(told.results.pop().expect("one for each heartbeat"))
 }

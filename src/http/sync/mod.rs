@@ -19,7 +19,7 @@ pub use changes::SYNC_CHANGES_MAX;
 use axum::{
     Extension, Json,
     body::Body,
-    extract::State,
+    extract::{Query, State, rejection::QueryRejection},
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use self::{
     changes::{Missed, Since},
-    commands::Command,
+    commands::{Clerk, Command},
 };
 use crate::{
     crdt::ProfileId,
@@ -49,7 +49,7 @@ pub const SYNC_SESSIONS_MAX: usize = 64;
 /// How many commands one request may bring; each is a turn of its own.
 pub const SYNC_COMMANDS_MAX: usize = 64;
 
-/// A device drops what was acknowledged, and nothing comes after that would heal the loss.
+/// The least: a device drops what was acknowledged, and nothing comes after that would heal the loss.
 const ASSURANCE: Assurance = Assurance::Synced;
 
 /// A request, each of its items as far as it could be read.
@@ -79,9 +79,11 @@ struct Told {
 pub(super) async fn take(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
+    query: Result<Query<durability::Asked>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let assurance = durability::assurance(query)?.max(ASSURANCE);
     let Asked { profile, sessions, heartbeats, commands, since } =
         Asked::parse(body::object(&headers, body).await?)?;
     // Whoever may not have all of it gets none of it, before anything is done.
@@ -101,12 +103,20 @@ pub(super) async fn take(
         Some(sessions) => Some(tokens::derive(&app, caller, &profile, sessions, now)?),
         None => None,
     };
+    let mut survived = Survived::default();
     let heartbeats = match heartbeats {
-        Some(heartbeats) => Some(heartbeats::many(&app, &visitor, heartbeats, ASSURANCE).await?.0),
+        Some(heartbeats) => {
+            let (told, its) = heartbeats::many(&app, &visitor, heartbeats, assurance).await?;
+            survived.and(its);
+            Some(told)
+        }
         None => None,
     };
     let commands = match commands {
-        Some(commands) => Some(commands::carry_out(&app, &visitor, &profile, commands).await),
+        Some(commands) => {
+            let clerk = Clerk { app: &app, visitor: &visitor, profile: &profile, assurance };
+            Some(clerk.carry_out(commands, &mut survived).await)
+        }
         None => None,
     };
     // Last, so that what the device has just said is in it.
@@ -115,7 +125,25 @@ pub(super) async fn take(
         None => None,
     };
     let told = Told { now_ms: now.as_ms(), tokens, heartbeats, commands, missed };
-    Ok((durability::headers(None, ASSURANCE), Json(told)).into_response())
+    Ok((durability::headers(None, survived.least()), Json(told)).into_response())
+}
+
+/// What the least of a request's writes has survived.
+#[derive(Default)]
+struct Survived(Option<Assurance>);
+
+impl Survived {
+    /// Adds a turn's; one that had nothing to write says nothing.
+    fn and(&mut self, its: Assurance) {
+        if its >= ASSURANCE {
+            self.0 = Some(self.0.map_or(its, |least| least.min(its)));
+        }
+    }
+
+    /// What stands without having been written has survived what it was acknowledged with before.
+    fn least(self) -> Assurance {
+        self.0.unwrap_or(ASSURANCE)
+    }
 }
 
 impl Asked {

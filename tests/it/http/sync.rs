@@ -314,6 +314,31 @@ fn contents(told: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn a_device_may_ask_for_more_than_the_disk_and_is_told_what_it_got() {
+    let (_home, node) = Node::alone().await;
+    let opened = node.open(FILM).await;
+    let token = &opened["token"];
+    let asked = json!({
+        "profile": "ada",
+        "heartbeats": [sample(token, 1, 1, 5_000)],
+        "commands": [{"token": token, "seq": 2, "elapsed_ms": 2, "watched": true}],
+    });
+    for (query, survives) in [
+        ("", "synced"),
+        ("?durability=process", "synced"),
+        ("?durability=synced", "synced"),
+        // Nobody else is there to keep it.
+        ("?durability=replicated", "synced"),
+    ] {
+        let answer = node.post(&format!("/v1/sync{query}"), "application/json", asked.to_string()).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{query}");
+        assert_eq!(answer.headers()["durability"], survives, "{query}");
+    }
+    let answer = node.post("/v1/sync?durability=forever", "application/json", asked.to_string()).await;
+    assert_eq!(problem(answer, 422, "invalid", "no durability").await["field"], "durability");
+}
+
+#[tokio::test]
 async fn a_cursor_brings_what_changed_since_with_what_the_device_has_just_said() {
     let (_home, node) = Node::alone().await;
     node.stored(&anonymous("nosferatu", 5_000, "playing")).await;

@@ -60,6 +60,27 @@ async fn a_write_that_another_region_keeps_is_acknowledged_as_replicated() {
 }
 
 #[tokio::test]
+async fn what_a_device_brings_back_is_kept_by_another_region_where_it_asks_for_that() {
+    let trio = Trio::start().await;
+    let token = trio.eu.open("metropolis").await["token"].clone();
+    let part = |member: &str, more: serde_json::Value| {
+        let mut item = json!({"token": token, "seq": 1, "elapsed_ms": 1});
+        item.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        json!({"profile": "ada", member: [item]}).to_string()
+    };
+    let place = json!({"position_ms": 61_000, "event": "playing", "played_ms": 4_000});
+    for asked in [part("heartbeats", place), part("commands", json!({"watched": true}))] {
+        let answer = trio.eu.post("/v1/sync?durability=replicated", "application/json", asked.clone()).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{asked}");
+        assert_eq!(answer.headers()["durability"], "replicated", "{asked}");
+    }
+    let Trio { eu, us, ap, .. } = trio;
+    eu.kill().await;
+    let found = [us.point("metropolis").await, ap.point("metropolis").await];
+    assert!(found.iter().any(|it| it["position_ms"] == 61_000 && it["watched"] == true), "{found:?}");
+}
+
+#[tokio::test]
 async fn a_region_that_was_killed_catches_up_and_gives_what_it_had() {
     let trio = Trio::start().await;
     let early = trio.ap.stored(&anonymous("early", 10_000, "playing")).await;
