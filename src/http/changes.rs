@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::{
+    Extension,
     extract::{Query, State as Of, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
@@ -14,6 +15,7 @@ use crate::{
     crdt::{Dot, Key, Span, TitleId, VersionVector},
     http::{
         App, Problem,
+        auth::{Lease, Visitor},
         events::parse_cursor,
         news::{News, State},
         wait::{self, Wait},
@@ -38,6 +40,7 @@ pub(super) struct Asked {
 
 pub(super) async fn read(
     Of(app): Of<App>,
+    Extension(visitor): Extension<Visitor>,
     query: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -45,11 +48,11 @@ pub(super) async fn read(
         query.map_err(|why| Problem::Invalid { field: "query", fix: why.body_text() })?;
     let limit = limit.as_deref().map_or(Ok(CHANGES_MAX), parse_limit)?;
     let (from, is_stale) = begin(&app, after.as_deref()).await?;
-    let mut wait = Wait::begin(&app, &headers);
+    let mut wait = Wait::begin(&app, &headers, || Lease::of(&app, &visitor, &headers, None));
     let mut page = Page::after(from, limit);
     page.fill(&app).await?;
     if let Some(wait) = &mut wait {
-        while page.lines.is_empty() && wait.for_news().await {
+        while page.lines.is_empty() && wait.for_news().await? {
             page.fill(&app).await?;
         }
     }

@@ -3,11 +3,12 @@
 //! Server-sent events (HTML standard, 9.2). `resume` brings a title as it stands; its `id` is a cursor, with
 //! which any node goes on. `stale` says that this node does not know yet all that was told elsewhere,
 //! `reset` that everything must be read anew. Where nothing happens, a comment keeps proxies from hanging up, and
-//! moves the cursor.
+//! moves the cursor. A stream ends with the credential that it was opened under.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     extract::{
         Path, Query, State as Of,
@@ -24,6 +25,7 @@ use crate::{
     crdt::{ContentId, ProfileId, TitleId, VersionVector},
     http::{
         App, Problem,
+        auth::{Lease, Visitor},
         news::{State, Told},
     },
     node::{Cursor, Found, ReadError, Subscription},
@@ -59,6 +61,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 pub(super) async fn follow(
     Of(app): Of<App>,
+    Extension(visitor): Extension<Visitor>,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
@@ -79,6 +82,7 @@ pub(super) async fn follow(
         return Err(Problem::NotReady);
     }
     let permit = app.stream()?;
+    let lease = Lease::of(&app, &visitor, &headers, Some(&profile));
     let subscription = app.node().follow(profile.clone(), session);
     let stage = Stage::Opening(cursor.map(Box::new));
     let events = Events {
@@ -88,6 +92,7 @@ pub(super) async fn follow(
         told: Told::default(),
         stage,
         beat: Duration::ZERO,
+        lease,
         _permit: permit,
     };
     let pieces = unfold(events, async |mut events| {
@@ -116,6 +121,7 @@ struct Events {
     stage: Stage,
     /// When something is said at the latest, as time since the start of the node.
     beat: Duration,
+    lease: Lease,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -147,6 +153,10 @@ impl Events {
             if self.subscription.is_over() {
                 return None;
             }
+            if let Err(why) = self.lease.check() {
+                tracing::debug!(%why, "a stream ends");
+                return None;
+            }
             self.look_up();
             let done = match &mut self.stage {
                 Stage::Opening(cursor) => {
@@ -162,7 +172,7 @@ impl Events {
                 return None;
             }
         }
-        self.beat = self.app.node().uptime() + BEAT_EVERY;
+        self.beat = self.app.node().uptime() + self.app.beat_every();
         Some(piece)
     }
 
@@ -200,7 +210,7 @@ impl Events {
         let (since, titles) = (Arc::clone(since), *titles);
         let app = self.app.clone();
         let turn = app.look().await;
-        if after.is_none() && self.is_profile_changed(&since)? {
+        if after.is_none() && (self.is_profile_changed(&since)? || self.has_too_many_titles()?) {
             self.reset(piece);
             return Ok(());
         }
@@ -225,6 +235,12 @@ impl Events {
     fn is_profile_changed(&self, since: &VersionVector) -> Result<bool, ReadError> {
         let scope = self.app.node().title(&self.profile.scope())?;
         Ok(scope.registers.iter().any(|(_, register)| !since.covers(register.dot)))
+    }
+
+    /// Whether the profile has more titles than are looked through: found out before any is told for nothing.
+    fn has_too_many_titles(&self) -> Result<bool, ReadError> {
+        let names = self.app.node().titles(&self.profile, None, RECONNECT_TITLES_MAX + 1)?;
+        Ok(names.len() > RECONNECT_TITLES_MAX)
     }
 
     /// Tells what is due, or waits until something is.
@@ -252,6 +268,7 @@ impl Events {
         tokio::select! {
             () = self.subscription.changed() => {}
             () = sleep(pause) => {}
+            _ = self.lease.ended() => {}
         }
         Ok(())
     }

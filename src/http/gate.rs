@@ -42,6 +42,10 @@ impl Gate {
         Ok(Self { auth, hosts, origins: options.cors_origins.clone(), limits })
     }
 
+    pub(super) fn auth(&self) -> Option<&Auth> {
+        self.auth.as_ref()
+    }
+
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -120,11 +124,11 @@ pub(super) async fn pass(
     if let Ok(caller) = &caller {
         gate.limits.caller(caller)?;
     }
-    let visitor = Visitor::new(caller);
+    let visitor = Visitor::new(caller, need);
     let params = params.ok();
     let mut params = params.iter().flatten();
     let profile = params.find_map(|(name, value)| (name == "profile").then_some(value));
-    visitor.meets(need, profile).inspect_err(|why| tracing::debug!(%why, ?pattern, "turned away"))?;
+    visitor.is_let_in(profile).inspect_err(|why| tracing::debug!(%why, ?pattern, "turned away"))?;
     request.extensions_mut().insert(visitor);
     Ok(next.run(request).await)
 }

@@ -139,6 +139,7 @@ struct Inner {
     waits: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     looks: Semaphore,
+    beat_every: Duration,
 }
 
 impl App {
@@ -146,7 +147,8 @@ impl App {
     pub fn new(node: Handle, keys: TokenKeys, policy: Policy, gate: Gate) -> Self {
         let waits = Arc::new(Semaphore::new(WAITS_MAX));
         let (streams, looks) = (Arc::new(Semaphore::new(STREAMS_MAX)), Semaphore::new(LOOKS_MAX));
-        Self { inner: Arc::new(Inner { node, keys, policy, gate, waits, streams, looks }) }
+        let beat_every = BEAT_EVERY;
+        Self { inner: Arc::new(Inner { node, keys, policy, gate, waits, streams, looks, beat_every }) }
     }
 
     /// Has so many streams at most, where that is less than [`STREAMS_MAX`].
@@ -155,9 +157,22 @@ impl App {
     /// Once it is shared.
     #[must_use]
     pub fn with_streams(mut self, max: usize) -> Self {
-        let inner = Arc::get_mut(&mut self.inner).expect("it is bounded before it is shared");
-        inner.streams = Arc::new(Semaphore::new(max.min(STREAMS_MAX)));
+        self.unshared().streams = Arc::new(Semaphore::new(max.min(STREAMS_MAX)));
         self
+    }
+
+    /// Says a word on a quiet stream so often, where that is more often than [`BEAT_EVERY`].
+    ///
+    /// # Panics
+    /// Once it is shared.
+    #[must_use]
+    pub fn with_beats(mut self, every: Duration) -> Self {
+        self.unshared().beat_every = every.min(BEAT_EVERY);
+        self
+    }
+
+    fn unshared(&mut self) -> &mut Inner {
+        Arc::get_mut(&mut self.inner).expect("it is made ready before it is shared")
     }
 
     /// Every route, with its fallbacks and the bound on a request's time.
@@ -227,6 +242,11 @@ impl App {
 
     fn keys(&self) -> &TokenKeys {
         &self.inner.keys
+    }
+
+    /// How long a stream is quiet at most.
+    fn beat_every(&self) -> Duration {
+        self.inner.beat_every
     }
 
     /// Takes a stream's place.

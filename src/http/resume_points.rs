@@ -15,7 +15,7 @@ use crate::{
     crdt::{Dot, TitleId},
     http::{
         App, Problem,
-        auth::Visitor,
+        auth::{Lease, Visitor},
         condition,
         explain::{self, ExplanationView},
         sessions,
@@ -50,13 +50,15 @@ pub(super) async fn read(
         None => false,
     };
 
-    let mut wait = headers.contains_key(header::IF_NONE_MATCH).then(|| Wait::begin(&app, &headers)).flatten();
+    let knows = headers.contains_key(header::IF_NONE_MATCH);
+    let lease = || Lease::of(&app, &visitor, &headers, Some(&title.profile));
+    let mut wait = knows.then(|| Wait::begin(&app, &headers, lease)).flatten();
     loop {
         match answer(&app, &visitor, &title, &headers, stale, explained)? {
             Answer::Place(response) => return Ok(response),
             Answer::Same(mut unchanged) => {
                 let Some(wait) = &mut wait else { return Ok(unchanged) };
-                if !wait.for_news().await {
+                if !wait.for_news().await? {
                     unchanged.headers_mut().insert(wait::APPLIED, header_of(&wait.applied()));
                     return Ok(unchanged);
                 }

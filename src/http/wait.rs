@@ -13,7 +13,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use crate::{crdt::VersionVector, http::App};
+use crate::{
+    crdt::VersionVector,
+    http::{App, Problem, auth::Lease},
+};
 
 /// The longest wait: what proxies let pass without a word.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -41,6 +44,7 @@ pub(super) struct Wait {
     asked: Duration,
     until: Instant,
     looked: Instant,
+    lease: Lease,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -48,30 +52,38 @@ impl Wait {
     /// Lets a request wait that asks to; `None` where it does not, or there is no room.
     ///
     /// What is committed from here on is noticed, so the first look comes after this.
-    pub(super) fn begin(app: &App, headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn begin(app: &App, headers: &HeaderMap, lease: impl FnOnce() -> Lease) -> Option<Self> {
         let asked = asked(headers).filter(|asked| !asked.is_zero())?;
         let permit = Arc::clone(app.waits()).try_acquire_owned().ok()?;
         let mut commits = app.node().commits();
         commits.mark_unchanged();
-        let looked = Instant::now();
-        Some(Self { app: app.clone(), commits, asked, until: looked + asked, looked, _permit: permit })
+        let (looked, lease) = (Instant::now(), lease());
+        Some(Self { app: app.clone(), commits, asked, until: looked + asked, looked, lease, _permit: permit })
     }
 
     /// Waits until there may be something new; `false` where the time is over, or the node leaves.
-    pub(super) async fn for_news(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// Whoever waits may no more be told.
+    pub(super) async fn for_news(&mut self) -> Result<bool, Problem> {
         while self.app.node().is_ready() && !self.left().is_zero() {
-            match timeout(LEAVES_WITHIN.min(self.left()), self.commits.changed()).await {
+            let nap = LEAVES_WITHIN.min(self.left());
+            let committed = tokio::select! {
+                why = self.lease.ended() => return Err(why),
+                committed = timeout(nap, self.commits.changed()) => committed,
+            };
+            match committed {
                 Ok(Ok(())) => {
                     sleep_until(self.until.min(self.looked + LOOKS_APART)).await;
                     self.commits.mark_unchanged();
                     self.looked = Instant::now();
-                    return true;
+                    return self.lease.check().map(|()| true);
                 }
-                Ok(Err(_)) => return false,
+                Ok(Err(_)) => return Ok(false),
                 Err(_) => {}
             }
         }
-        false
+        Ok(false)
     }
 
     /// What is said of the preference.

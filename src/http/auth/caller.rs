@@ -109,6 +109,8 @@ pub struct Named {
     pub profiles: Profiles,
     /// When their credential was issued, where it says so.
     pub issued: Option<WallTime>,
+    /// From when on their credential is none, where it says so.
+    pub expires: Option<WallTime>,
 }
 
 impl Caller {
@@ -117,6 +119,14 @@ impl Caller {
         match self {
             Self::Anyone => None,
             Self::Named(named) => named.issued,
+        }
+    }
+
+    /// From when on their credential is none, by the node's clock.
+    pub(in crate::http) fn expires(&self) -> Option<WallTime> {
+        match self {
+            Self::Anyone => None,
+            Self::Named(named) => named.expires,
         }
     }
 

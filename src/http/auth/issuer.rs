@@ -90,15 +90,20 @@ struct Asks {
 }
 
 impl Issuer {
-    /// Begins to fetch. It goes on until what is returned is dropped.
+    /// Begins to fetch, and tells each set that is another than the one before with `changed`. It goes on until
+    /// what is returned is dropped.
     ///
     /// # Errors
     /// Authorities that cannot be read: the operator's file, or the system's.
-    pub(super) fn start(url: JwksUrl, ca: Option<&PathBuf>) -> Result<Self, String> {
+    pub(super) fn start(
+        url: JwksUrl,
+        ca: Option<&PathBuf>,
+        changed: &watch::Sender<()>,
+    ) -> Result<Self, String> {
         let fetcher = Fetcher { url, tls: Arc::new(tls(ca.map(PathBuf::as_path))?) };
         let (sender, set) = watch::channel(None);
         let asks = Arc::new(Asks { heard: AtomicBool::new(true), wanted: Notify::new() });
-        tokio::spawn(keep_fresh(fetcher, sender, Arc::clone(&asks)));
+        tokio::spawn(keep_fresh(fetcher, sender, Arc::clone(&asks), changed.clone()));
         Ok(Self { set, asks })
     }
 
@@ -116,14 +121,24 @@ impl Issuer {
     }
 }
 
-async fn keep_fresh(fetcher: Fetcher, sender: watch::Sender<Option<Arc<KeySet>>>, asks: Arc<Asks>) {
+async fn keep_fresh(
+    fetcher: Fetcher,
+    sender: watch::Sender<Option<Arc<KeySet>>>,
+    asks: Arc<Asks>,
+    changed: watch::Sender<()>,
+) {
     let fetching = async {
+        let mut last = Bytes::new();
         loop {
             let mut rest = Duration::ZERO;
             match fetcher.fetch().await {
-                Ok(set) => {
+                Ok((set, text)) => {
                     tracing::debug!(url = %fetcher.url, "keys of the issuer fetched");
-                    sender.send_replace(Some(Arc::new(set)));
+                    if text != last {
+                        sender.send_replace(Some(Arc::new(set)));
+                        changed.send_replace(());
+                        last = text;
+                    }
                     rest = JWKS_LIFETIME.saturating_sub(ASK_EVERY);
                 }
                 Err(why) => {
@@ -150,9 +165,11 @@ struct Fetcher {
 }
 
 impl Fetcher {
-    async fn fetch(&self) -> Result<KeySet, String> {
+    /// A set of keys, and its text.
+    async fn fetch(&self) -> Result<(KeySet, Bytes), String> {
         let body = timeout(FETCH_WITHIN, self.get()).await;
-        KeySet::parse(&body.map_err(|_| format!("no answer within {FETCH_WITHIN:?}"))??)
+        let text = body.map_err(|_| format!("no answer within {FETCH_WITHIN:?}"))??;
+        Ok((KeySet::parse(&text)?, text))
     }
 
     /// One request on a connection of its own. Where the issuer sends it elsewhere, that is an error: the

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, Validation, decode, decode_header, errors::ErrorKind};
 use serde::Deserialize;
 use serde_json::{Number, Value};
+use tokio::sync::watch;
 
 use super::{
     Denied, Jwks, Scope,
@@ -53,10 +54,10 @@ pub(super) enum PublicKeys {
 }
 
 impl PublicKeys {
-    pub(super) fn start(jwks: &Jwks) -> Result<Self, String> {
+    pub(super) fn start(jwks: &Jwks, changed: &watch::Sender<()>) -> Result<Self, String> {
         match jwks {
-            Jwks::File(path) => Ok(Self::File(Watched::start(path, KeySet::parse)?)),
-            Jwks::Url { url, ca } => Ok(Self::Issuer(Issuer::start(url.clone(), ca.as_ref())?)),
+            Jwks::File(path) => Ok(Self::File(Watched::start(path, KeySet::parse, changed)?)),
+            Jwks::Url { url, ca } => Ok(Self::Issuer(Issuer::start(url.clone(), ca.as_ref(), changed)?)),
         }
     }
 
@@ -188,6 +189,7 @@ impl Rules {
             // Issuers have scopes for others too.
             scopes: claims.scope.split(' ').filter_map(Scope::parse).collect(),
             profiles: profiles.map_err(|_| Denied::Invalid("its `profiles` are no ids"))?,
+            expires: Some(wall(expires.saturating_add(leeway))),
             // Nobody is let in or turned away by it.
             issued: claims.iat.as_ref().and_then(Value::as_number).and_then(seconds).map(wall),
         })

@@ -130,6 +130,7 @@ impl Entry {
             scopes: scopes.collect::<Result<_, _>>()?,
             profiles: Profiles::parse(self.profiles.iter().map(String::as_str))?,
             issued: None,
+            expires: None,
         };
         Ok((hash, Arc::new(named)))
     }

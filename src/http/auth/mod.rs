@@ -7,6 +7,9 @@
 //! one table that asks for the most where a route is not named). A session's token, which the replica set
 //! has signed, is by itself the right to report for that session, and so needs no header (R17).
 //!
+//! Whoever is let in once is let in with one request. Where an answer goes on, it goes on for as long as the
+//! credential is one: a [`Lease`] ends a stream or a wait with the token's time, and when its key is withdrawn.
+//!
 //! What was refused: sessions and passwords of our own (whoever has viewers has an issuer), a call to
 //! the issuer in a request's way (its keys are fetched beside it), and algorithms that a token may choose.
 
@@ -16,6 +19,7 @@ mod issuer;
 mod jwks;
 mod jwt;
 mod keys;
+mod lease;
 mod need;
 mod signatures;
 mod visitor;
@@ -29,12 +33,14 @@ pub use jwt::{JWT_SECRET_BYTES_MIN, LEEWAY};
 pub use keys::{KEY_PREFIX, KEYS_MAX, NewKey};
 pub use watched::{FILE_BYTES_MAX, RELOAD_EVERY};
 
+pub(super) use lease::Lease;
 pub(super) use need::Need;
 pub(super) use visitor::Visitor;
 
 use std::{path::PathBuf, sync::Arc};
 
 use axum::http::{HeaderMap, header};
+use tokio::sync::watch;
 
 use self::{
     jwt::{PublicKeys, Rules, Secret, Tokens},
@@ -84,6 +90,8 @@ impl Options {
 pub struct Auth {
     keys: Option<Watched<Keys>>,
     tokens: Option<Tokens>,
+    /// Told whenever a credential that was good may be none.
+    changed: watch::Sender<()>,
 }
 
 impl Auth {
@@ -93,13 +101,16 @@ impl Auth {
     /// The operator's, in words: a file that cannot be read, or is not what it should be.
     pub fn start(options: &Options) -> Result<Self, String> {
         signatures::install();
-        let keys = options.keys_file.as_deref().map(|path| Watched::start(path, Keys::parse)).transpose()?;
+        let changed = watch::Sender::new(());
+        let keys = options.keys_file.as_deref();
+        let keys = keys.map(|path| Watched::start(path, Keys::parse, &changed)).transpose()?;
         let secret = options.jwt_secret_file.as_deref();
-        let secret = secret.map(|path| Watched::start(path, Secret::parse)).transpose()?;
-        let public = options.jwks.as_ref().map(PublicKeys::start).transpose()?;
+        let secret = secret.map(|path| Watched::start(path, Secret::parse, &changed)).transpose()?;
+        let public = options.jwks.as_ref().map(|jwks| PublicKeys::start(jwks, &changed)).transpose()?;
         let rules = Rules { issuers: options.issuers.clone(), audiences: options.audiences.clone() };
         let takes_tokens = secret.is_some() || public.is_some();
-        Ok(Self { keys, tokens: takes_tokens.then_some(Tokens { secret, keys: public, rules }) })
+        let tokens = takes_tokens.then_some(Tokens { secret, keys: public, rules });
+        Ok(Self { keys, tokens, changed })
     }
 
     /// Tells who sent a request with these headers.

@@ -10,16 +10,25 @@ use crate::{crdt::ProfileId, http::Problem, playback::Rights};
 /// A credential that is none is an error only where one is needed: a report under a session's token is
 /// taken from whoever brings it.
 #[derive(Clone, Debug)]
-pub(in crate::http) struct Visitor(Arc<Result<Caller, Denied>>);
+pub(in crate::http) struct Visitor {
+    caller: Arc<Result<Caller, Denied>>,
+    need: Need,
+}
 
 impl Visitor {
-    pub(in crate::http) fn new(caller: Result<Caller, Denied>) -> Self {
-        Self(Arc::new(caller))
+    /// Whoever asks for a route that has this need.
+    pub(in crate::http) fn new(caller: Result<Caller, Denied>, need: Need) -> Self {
+        Self { caller: Arc::new(caller), need }
     }
 
     /// Who they are, where they have said so.
     pub(in crate::http) fn caller(&self) -> Result<&Caller, Denied> {
-        self.0.as_ref().as_ref().map_err(Clone::clone)
+        self.caller.as_ref().as_ref().map_err(Clone::clone)
+    }
+
+    /// What their request's route asks for.
+    pub(super) fn need(&self) -> Need {
+        self.need
     }
 
     /// Lets them do this for a profile.
@@ -37,9 +46,9 @@ impl Visitor {
         Rights { read: true, write: self.may(&[Scope::Play], profile).is_ok() }
     }
 
-    /// Holds them against what a route asks for; `profile` is that of the path.
-    pub(in crate::http) fn meets(&self, need: Need, profile: Option<&str>) -> Result<(), Problem> {
-        match need {
+    /// Holds them against what the route asks for; `profile` is that of the path.
+    pub(in crate::http) fn is_let_in(&self, profile: Option<&str>) -> Result<(), Problem> {
+        match self.need {
             Need::Nothing | Need::Handlers => Ok(()),
             Need::Scope(needed) => self.has(needed).map(|_| ()),
             Need::Everybody(needed) => {
@@ -69,10 +78,9 @@ mod tests {
     use super::*;
     use crate::http::auth::{Named, Profiles, Subject};
 
-    fn visitor(scopes: &[Scope], profiles: Profiles) -> Visitor {
-        let scopes = scopes.iter().copied().collect();
-        let named = Named { subject: Subject::Token("ada".into()), scopes, profiles, issued: None };
-        Visitor::new(Ok(Caller::Named(Arc::new(named))))
+    fn named(scopes: &[Scope], profiles: Profiles) -> Caller {
+        let (subject, scopes) = (Subject::Token("ada".into()), scopes.iter().copied().collect());
+        Caller::Named(Arc::new(Named { subject, scopes, profiles, issued: None, expires: None }))
     }
 
     #[test]
@@ -80,22 +88,23 @@ mod tests {
         use Scope::{Events, Play, Read};
         let ada = || Profiles::parse(["ada"]).expect("an id");
         let both: &'static [Scope] = &[Play, Read];
-        let check = |visitor: &Visitor, need, profile: Option<&str>, expected| {
-            assert_eq!(visitor.meets(need, profile).is_ok(), expected, "{visitor:?} {need:?} {profile:?}");
+        let check = |caller: Result<Caller, Denied>, need, profile: Option<&str>, expected| {
+            let visitor = Visitor::new(caller, need);
+            assert_eq!(visitor.is_let_in(profile).is_ok(), expected, "{visitor:?} {profile:?}");
         };
-        check(&visitor(&[Read], ada()), Need::Profile(both), Some("ada"), true);
-        check(&visitor(&[Events], ada()), Need::Profile(both), Some("ada"), false);
-        check(&visitor(&[Read], ada()), Need::Profile(both), Some("eve"), false);
-        check(&visitor(&[Read], Profiles::All), Need::Profile(both), Some("eve"), true);
-        check(&visitor(&[Read], Profiles::All), Need::Profile(both), Some(""), false);
-        check(&visitor(&[Read], Profiles::All), Need::Profile(both), None, false);
-        check(&visitor(&[Events], ada()), Need::Everybody(&[Events]), None, false);
-        check(&visitor(&[Events], Profiles::All), Need::Everybody(&[Events]), None, true);
-        check(&visitor(&[Events], Profiles::All), Need::Scope(&[Scope::Admin]), None, false);
-        let nobody = Visitor::new(Err(Denied::Nobody));
-        check(&nobody, Need::Profile(both), Some("ada"), false);
-        check(&nobody, Need::Handlers, None, true);
-        check(&nobody, Need::Nothing, None, true);
-        check(&Visitor::new(Ok(Caller::Anyone)), Need::Profile(both), Some("anyone"), true);
+        check(Ok(named(&[Read], ada())), Need::Profile(both), Some("ada"), true);
+        check(Ok(named(&[Events], ada())), Need::Profile(both), Some("ada"), false);
+        check(Ok(named(&[Read], ada())), Need::Profile(both), Some("eve"), false);
+        check(Ok(named(&[Read], Profiles::All)), Need::Profile(both), Some("eve"), true);
+        check(Ok(named(&[Read], Profiles::All)), Need::Profile(both), Some(""), false);
+        check(Ok(named(&[Read], Profiles::All)), Need::Profile(both), None, false);
+        check(Ok(named(&[Events], ada())), Need::Everybody(&[Events]), None, false);
+        check(Ok(named(&[Events], Profiles::All)), Need::Everybody(&[Events]), None, true);
+        check(Ok(named(&[Events], Profiles::All)), Need::Scope(&[Scope::Admin]), None, false);
+        let nobody = || Err(Denied::Nobody);
+        check(nobody(), Need::Profile(both), Some("ada"), false);
+        check(nobody(), Need::Handlers, None, true);
+        check(nobody(), Need::Nothing, None, true);
+        check(Ok(Caller::Anyone), Need::Profile(both), Some("anyone"), true);
     }
 }

@@ -23,12 +23,17 @@ pub(super) struct Watched<T>(watch::Receiver<Arc<T>>);
 type Mark = (Option<SystemTime>, u64);
 
 impl<T: Send + Sync + 'static> Watched<T> {
-    /// Reads a file, and again whenever it changes. One that has become bad is named in the log, and the
-    /// last good version goes on.
+    /// Reads a file, and again whenever it changes, which is told with `changed`. One that has become bad is
+    /// named in the log, and the last good version goes on.
     ///
     /// # Errors
     /// The file's first version, in words.
-    pub(super) fn start(path: &Path, parse: fn(&[u8]) -> Result<T, String>) -> Result<Self, String> {
+    pub(super) fn start(
+        path: &Path,
+        parse: fn(&[u8]) -> Result<T, String>,
+        changed: &watch::Sender<()>,
+    ) -> Result<Self, String> {
+        let changed = changed.clone();
         let (mut mark, first) = (look(path), read(path, parse)?);
         let (sender, receiver) = watch::channel(Arc::new(first));
         let path: PathBuf = path.to_owned();
@@ -44,6 +49,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
                     Ok(value) => {
                         tracing::info!(file = %path.display(), "read again, for it has changed");
                         sender.send_replace(Arc::new(value));
+                        changed.send_replace(());
                     }
                     Err(why) => tracing::warn!(%why, "what was read before goes on"),
                 }

@@ -19,19 +19,19 @@ use crate::{
 };
 
 /// Keys that `playmark keys new` made, and the file that they are in.
-struct Keys {
-    file: PathBuf,
+pub(super) struct Keys {
+    pub(super) file: PathBuf,
 }
 
 impl Keys {
-    fn none(home: &Path) -> Self {
+    pub(super) fn none(home: &Path) -> Self {
         let file = home.join("keys.toml");
         fs::write(&file, "").expect("a file can be written");
         Self { file }
     }
 
     /// Makes a key, as an operator does, and adds it.
-    async fn make(&self, name: &str, scopes: &[&str], profiles: &[&str]) -> String {
+    pub(super) async fn make(&self, name: &str, scopes: &[&str], profiles: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_playmark"));
         command.args(["keys", "new", "--name", name]);
         command.args(scopes.iter().flat_map(|scope| ["--scope", scope]));
@@ -45,7 +45,7 @@ impl Keys {
         key.to_owned()
     }
 
-    async fn serve(&self, home: &Path) -> Node {
+    pub(super) async fn serve(&self, home: &Path) -> Node {
         Serve::at(home).with("--auth-keys-file", &self.file).start().await
     }
 }

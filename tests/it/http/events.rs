@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use playmark::{
     crdt::{Origin, Timestamp, VersionVector},
+    http::RECONNECT_TITLES_MAX,
     node::{ClusterTag, Cursor},
 };
 use reqwest::StatusCode;
@@ -127,6 +128,40 @@ async fn more_titles_than_may_wait_are_all_heard() {
         let event = listener.next().await.expect("the stream goes on");
         assert_eq!((event.kind.as_str(), event.position_ms()), ("resume", 5_000));
         heard.insert(event.content().to_owned());
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_back_to_more_titles_than_are_looked_through_is_told_to_read_them_anew() {
+    let (_home, node) = Node::alone().await;
+    let listener = Listener::of(&node, "").await;
+    let cursor = listener.cursor.clone();
+    drop(listener);
+    let all: Vec<_> = (0..RECONNECT_TITLES_MAX).collect();
+    for some in all.chunks(256) {
+        let beats =
+            some.iter().map(|number| anonymous(&format!("film {number}"), 5_000, "playing").to_string());
+        let body = beats.collect::<Vec<_>>().join("\n");
+        let answer = node.post("/v1/heartbeats", "application/x-ndjson", body).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    // As many as may be are looked through, and each of them is told.
+    let mut listener = Listener::after(&node, &cursor).await;
+    let mut heard = BTreeSet::new();
+    while heard.len() < RECONNECT_TITLES_MAX {
+        let event = listener.next().await.expect("the stream goes on");
+        assert_eq!(event.kind, "resume");
+        heard.insert(event.content().to_owned());
+    }
+    let last = listener.cursor.clone();
+    node.stored(&anonymous("one more", 5_000, "playing")).await;
+    for cursor in [&cursor, &last] {
+        let mut listener = Listener::after(&node, cursor).await;
+        assert_eq!(listener.next().await.expect("an event").kind, "reset");
+        // From there on it goes on as ever.
+        node.stored(&anonymous("film 7", 9_000, "playing")).await;
+        listener.hear("film 7").await;
+        assert!(listener.cursor != *cursor, "it has moved on");
     }
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod auth;
 mod batches;
+mod beats;
 mod bodies;
 mod changes;
 mod commands;
@@ -12,6 +13,7 @@ mod events;
 mod exports;
 mod health;
 mod incognito;
+mod leases;
 mod limits;
 mod lists;
 mod many;
