@@ -78,11 +78,17 @@ pub enum Bug {
     ToldOnceForAll,
     /// Each new subscription begins with a whole window, whatever is still on its way.
     WindowOpensWide,
+    /// A fresh replica answers at once, whoever else knows more.
+    ServesWhileEmpty,
+    /// A peer that has not caught up itself counts as one to catch up with.
+    CaughtUpWithAnybody,
+    /// A replica takes itself for caught up with a peer when it has that peer's own writes.
+    CaughtUpWithOneOrigin,
 }
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 39] = [
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,
@@ -119,6 +125,9 @@ impl Bug {
         Self::WindowIgnored,
         Self::ToldOnceForAll,
         Self::WindowOpensWide,
+        Self::ServesWhileEmpty,
+        Self::CaughtUpWithAnybody,
+        Self::CaughtUpWithOneOrigin,
     ];
 }
 

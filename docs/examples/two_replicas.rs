@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use playmark::{
     crdt::{Origin, ReplicaId, Slot, Stamp, TitleId, WallTime},
-    replica::{Now, Options, Replica, Retain},
+    replica::{ALONE_AFTER, Beginning, Now, Options, Replica, Retain},
     store::{Durability, MemoryStore, Read},
 };
 
@@ -19,6 +19,8 @@ fn main() {
             origin: Origin::from_random(bits),
             retain,
             linger: Duration::ZERO,
+            beginning: Beginning::Alone,
+            alone_after: ALONE_AFTER,
         })
         .map(|options| Replica::open(options, MemoryStore::default(), now).expect("memory can be read"))
         .into();

@@ -16,6 +16,9 @@ pub(super) struct ServeFlags {
     /// Where everything is kept.
     #[arg(long)]
     data: Option<String>,
+    /// Begin a new cluster with this node: for exactly one of its nodes, on its first start.
+    #[arg(long)]
+    found: bool,
     /// The node's name.
     #[arg(long)]
     name: Option<String>,
@@ -111,6 +114,9 @@ impl ServeFlags {
         let texts = texts.into_iter().filter_map(|(key, text)| Some((key, Value::from(text?))));
         let numbers = numbers.into_iter().filter_map(|(key, number)| Some((key, Value::from(number?))));
         let mut given: Vec<Flag> = texts.chain(numbers).collect();
+        if self.found {
+            given.push(("found", Value::from(true)));
+        }
         if self.http_unauthenticated {
             given.push(("http.unauthenticated", Value::from(true)));
         }

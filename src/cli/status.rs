@@ -9,7 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use playmark::http::{PeerStatusView, StatusView};
+use playmark::{
+    http::{PeerStatusView, StatusView},
+    node::Readiness,
+};
 
 use super::Failure;
 
@@ -63,6 +66,9 @@ fn text(status: &StatusView) -> String {
             "links closed {}  frames dropped {}  rotten registers {}",
             status.misbehaved_total, status.frames_dropped_total, status.rotten_total
         ));
+    }
+    if status.readiness != Readiness::CaughtUp.as_str() {
+        lines.push(format!("{}: players are turned away", status.readiness));
     }
     lines.extend(status.peers.iter().map(|peer| peer_line(peer, status.now_ms)));
     for held in &status.vector {

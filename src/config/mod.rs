@@ -30,11 +30,12 @@ use self::{reader::Reader, spelling::distance};
 const ENVIRONMENT: &str = "PLAYMARK_";
 
 /// Every key, in the order of the reference.
-pub const KEYS: [&str; 33] = [
+pub const KEYS: [&str; 34] = [
     "name",
     "region",
     "cluster",
     "data",
+    "found",
     "http.listen",
     "http.unauthenticated",
     "http.allowed_hosts",

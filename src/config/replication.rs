@@ -29,6 +29,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<node::Replication> {
         listen: listen?,
         identity: TlsPaths { ca: ca?, certificate: certificate?, key: key? },
         peers: peers?,
+        found: reader.flag("found").unwrap_or_default(),
+        alone_after: node::ALONE_AFTER,
     })
 }
 

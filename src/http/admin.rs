@@ -17,7 +17,14 @@ pub(super) async fn healthz() -> &'static str {
 }
 
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
-    if app.node().is_ready() { Ok("ready\n") } else { Err(Problem::NotReady) }
+    let readiness = app.node().readiness();
+    if !app.node().is_ready() {
+        Err(Problem::NotReady)
+    } else if readiness.is_caught_up() {
+        Ok("ready\n")
+    } else {
+        Err(Problem::CatchingUp(readiness))
+    }
 }
 
 /// How a node stands.
@@ -33,6 +40,8 @@ pub struct StatusView {
     pub replica: String,
     /// The replica's present life.
     pub origin: String,
+    /// `caught-up`, or what keeps it from answering: `catching-up`, `searching`, `unfounded`.
+    pub readiness: String,
     /// The build.
     pub version: String,
     /// How long this life has lasted.
@@ -148,6 +157,7 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
         cluster: name.cluster,
         replica: node.replica().to_string(),
         origin: own.to_string(),
+        readiness: node.readiness().as_str().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_ms: whole_ms(node.uptime()),
         now_ms: now.wall.as_ms(),

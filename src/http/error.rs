@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     crdt::IdError,
     http::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN, auth::Denied, limits::Exceeded},
-    node::{ReadError, WriteError},
+    node::{ReadError, Readiness, WriteError},
     playback::{CountsWrongly, HeartbeatError, NoSuchPlace, OutOfOrder, Refused, TokenError},
 };
 
@@ -145,6 +145,9 @@ pub enum Problem {
     /// The node is not ready.
     #[error("this node takes no requests")]
     NotReady,
+    /// The node does not know enough to answer.
+    #[error("{}", waits_for(*.0))]
+    CatchingUp(Readiness),
 }
 
 /// What each problem is to a machine and to a person.
@@ -208,6 +211,7 @@ impl Problem {
             Self::Write(WriteError::Leaving) | Self::NotReady => {
                 kind("not-ready", S::SERVICE_UNAVAILABLE, "Not ready")
             }
+            Self::CatchingUp(_) => kind("catching-up", S::SERVICE_UNAVAILABLE, "Not caught up yet"),
             Self::Write(WriteError::Unknown) | Self::TookTooLong => {
                 kind("unknown", S::SERVICE_UNAVAILABLE, "Unknown whether it stands")
             }
@@ -274,6 +278,9 @@ impl Problem {
             Self::TooManyContents { most } => {
                 put("most", json!(most));
             }
+            Self::CatchingUp(readiness) => {
+                put("readiness", json!(readiness.as_str()));
+            }
             Self::Denied(_)
             | Self::Misdirected
             | Self::ForeignOrigin
@@ -303,6 +310,23 @@ impl Problem {
     /// Says that an id is none.
     pub(super) fn id(field: &'static str, why: IdError) -> Self {
         Self::Invalid { field, fix: why.to_string() }
+    }
+}
+
+/// What a node waits for that has not caught up, and what whoever asks it can do.
+fn waits_for(readiness: Readiness) -> &'static str {
+    match readiness {
+        Readiness::CaughtUp | Readiness::CatchingUp => {
+            "this node does not know yet what its peers know; ask another node, or this one after a pause"
+        }
+        Readiness::Searching => {
+            "this node was away, and looks for a peer that knows what happened meanwhile; \
+             ask another node, or this one after a pause"
+        }
+        Readiness::Unfounded => {
+            "this node is fresh, and no node that it reaches has caught up: ask another node; \
+             if the cluster is new, start exactly one of its nodes with --found"
+        }
     }
 }
 

@@ -129,6 +129,10 @@ pub(super) async fn pass(
     let mut params = params.iter().flatten();
     let profile = params.find_map(|(name, value)| (name == "profile").then_some(value));
     visitor.is_let_in(profile).inspect_err(|why| tracing::debug!(%why, ?pattern, "turned away"))?;
+    let readiness = app.node().readiness();
+    if need.is_of_players() && !readiness.is_caught_up() {
+        return Err(Problem::CatchingUp(readiness));
+    }
     request.extensions_mut().insert(visitor);
     Ok(next.run(request).await)
 }

@@ -19,6 +19,7 @@ use crate::{
         Assurance, Clock, Counters, Outcome, Written,
         inbox::{Command, Look, Order},
         links::Links,
+        readiness::Teller,
         snapshot,
         waiters::{REPLICATED_WITHIN, Waiter, Waiters},
     },
@@ -57,6 +58,7 @@ pub(super) struct Driver<S> {
     pub(super) waiters: Waiters,
     pub(super) counters: Arc<Counters>,
     pub(super) vector: watch::Sender<VersionVector>,
+    pub(super) readiness: Teller,
     pub(super) agenda: Agenda,
 }
 
@@ -139,6 +141,7 @@ impl<S: Store> Driver<S> {
 
         // Whoever asks for changes as soon as they are answered finds their own among them.
         self.publish();
+        self.readiness.tell(self.replica.readiness(), now.mono);
         for (order, merged) in orders.into_iter().zip(merged) {
             self.acknowledge(order, merged, now.mono)?;
         }

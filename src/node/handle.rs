@@ -22,13 +22,14 @@ use crate::{
         Assurance, Clock, ClusterTag, Confirmed, Counters, Cursor, Found, PeerView, Snapshot, Subscription,
         Written,
         inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Look, Order},
+        readiness::Board,
         seats::Seats,
     },
     playback::{
         Scope, SessionId, Title, Write,
         slot::{FENCE, SETTINGS},
     },
-    replica::{Monotonic, Now},
+    replica::{Monotonic, Now, Readiness},
     store::{Read, RocksReader, StoreError},
     transport::{NodeName, Transport},
 };
@@ -62,6 +63,7 @@ pub(super) struct Shared {
     pub(super) vector: watch::Receiver<VersionVector>,
     pub(super) seats: Arc<Seats>,
     pub(super) counters: Arc<Counters>,
+    pub(super) readiness: Board,
     pub(super) leaving: AtomicBool,
     /// Taken out when the node leaves.
     pub(super) transport: Mutex<Option<Transport>>,
@@ -110,6 +112,11 @@ impl Handle {
     /// Says whether requests are taken: the driver lives, and nobody has asked the node to leave.
     pub fn is_ready(&self) -> bool {
         !self.shared.leaving.load(Ordering::Relaxed) && !self.shared.commands.is_closed()
+    }
+
+    /// Whether the replica knows enough to answer; if not, readers and writers are to be told so.
+    pub fn readiness(&self) -> Readiness {
+        self.shared.readiness.read()
     }
 
     /// Takes no more requests from here on; those in hand go on, and whoever follows changes is sent away.

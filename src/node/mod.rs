@@ -31,11 +31,13 @@ pub mod identity;
 mod inbox;
 mod links;
 mod metrics;
+mod readiness;
 mod seats;
 mod snapshot;
 mod tail;
 mod waiters;
 
+pub use crate::replica::{ALONE_AFTER, Readiness};
 pub use clock::Clock;
 pub use cursor::{CURSOR_CHARS_MAX, ClusterTag, Cursor, Found, MARKS_MAX, NAMED_MAX};
 pub use driver::{HAND_OVER_WITHIN, SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};
@@ -59,7 +61,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     playback,
-    replica::{self, Replica, Retain, wire::WIRE_VERSION},
+    replica::{self, Beginning, Replica, Retain, wire::WIRE_VERSION},
     store::{Read, RocksOptions, RocksStore, StoreError},
     transport::{NodeName, PeerAddress, TlsPaths, Transport, TransportError, TransportOptions, WireVersions},
 };
@@ -67,6 +69,7 @@ use driver::{Agenda, Driver};
 use handle::Shared;
 use inbox::{Command, INBOX_COMMANDS_MAX};
 use links::Links;
+use readiness::{Board, Teller};
 use seats::Seats;
 use waiters::Waiters;
 
@@ -98,8 +101,12 @@ pub struct Replication {
     pub listen: SocketAddr,
     /// The files that prove who this node is.
     pub identity: TlsPaths,
-    /// Who is dialled.
+    /// Who is dialled. Where nobody is, the node is taken to be alone until others dial in.
     pub peers: Vec<PeerAddress>,
+    /// Whether this node begins the cluster; it counts for a fresh data directory only.
+    pub found: bool,
+    /// How long a node that has been caught up before looks for a peer that is, before it serves what it has.
+    pub alone_after: Duration,
 }
 
 /// A node that runs.
@@ -128,9 +135,17 @@ impl Node {
         let counters = Arc::new(Counters::default());
         let replica = {
             let retain = Retain { leaving: playback::retain_title, fence: playback::slot::FENCE };
-            let options = replica::Options { id: replica_id, origin, retain, linger: LINGER };
+            let options = replica::Options {
+                id: replica_id,
+                origin,
+                retain,
+                linger: LINGER,
+                beginning: beginning(options.replication.as_ref()),
+                alone_after: options.replication.as_ref().map_or(ALONE_AFTER, |it| it.alone_after),
+            };
             Replica::open(options, store, clock.now())?
         };
+        let board = Board::of(replica.readiness());
         let (commands, inbox) = mpsc::channel(INBOX_COMMANDS_MAX);
         let (transport, events) = match options.replication {
             Some(replication) => {
@@ -154,6 +169,7 @@ impl Node {
                 vector: vector.subscribe(),
                 seats,
                 counters: Arc::clone(&counters),
+                readiness: board.clone(),
                 leaving: AtomicBool::new(false),
                 transport: Mutex::new(transport),
             }),
@@ -167,6 +183,7 @@ impl Node {
             waiters: Waiters::default(),
             counters,
             vector,
+            readiness: Teller::new(board),
             agenda: Agenda::default(),
         };
         Ok(Self { handle, ended: spawn(driver)? })
@@ -223,6 +240,15 @@ impl Replication {
         let mut options = TransportOptions::new(self.listen, name, replica, origin, wire, self.identity);
         options.peers = self.peers;
         options
+    }
+}
+
+fn beginning(replication: Option<&Replication>) -> Beginning {
+    match replication {
+        Some(Replication { peers, .. }) if peers.is_empty() => Beginning::Alone,
+        Some(Replication { found: true, .. }) => Beginning::Founds,
+        Some(_) => Beginning::Joins,
+        None => Beginning::Alone,
     }
 }
 

@@ -37,6 +37,7 @@ impl<S: Store> Replica<S> {
         self.feeds.remove(&peer);
         self.intakes.remove(&peer);
         self.status_due.remove(&peer);
+        self.catch_up.unlinked(peer, now.mono);
         self.synced_untold.remove(&peer);
         self.replan(now.mono);
     }
@@ -65,6 +66,7 @@ impl<S: Store> Replica<S> {
             return Err(PeerMisbehaved::Forked { peer: from, theirs, ours });
         }
         let peer = self.peers.get_mut(&from).expect("messages of absent peers are dropped");
+        self.catch_up.heard(from, &status);
         peer.origin = status.origin;
         peer.vector = status.vector;
         peer.wall = Some(status.wall);

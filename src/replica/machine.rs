@@ -13,6 +13,7 @@ use super::{
     feed::Feed,
     intake::Intake,
     plan::Plan,
+    readiness::{Beginning, CAUGHT_UP, CAUGHT_UP_NOTE, CatchUp, Readiness},
     stage::Stage,
 };
 use crate::{
@@ -62,6 +63,11 @@ pub struct Options {
     /// How long small commits are gathered before they are sent. More saves frames, less saves time;
     /// 2 ms inside a region and 25 ms across are good.
     pub linger: Duration,
+    /// In what way this life begins.
+    pub beginning: Beginning,
+    /// How long a replica that has been caught up before looks for a peer that is, before it serves what it
+    /// has; [`ALONE_AFTER`](super::ALONE_AFTER) is good.
+    pub alone_after: Duration,
 }
 
 /// A message to be sent.
@@ -101,6 +107,7 @@ pub struct Replica<S> {
     pub(super) intakes: BTreeMap<ReplicaId, Intake>,
     pub(super) plan: Plan,
     pub(super) early: Early,
+    pub(super) catch_up: CatchUp,
     /// Origins whose early registers enter again with the next commit.
     pub(super) orphans: BTreeSet<Origin>,
     pub(super) subscriptions: u64,
@@ -128,6 +135,7 @@ impl<S: Store> Replica<S> {
         let early = early.map(|note| Early::from_note(&note)).unwrap_or_default();
         let floor = store.note(FLOOR_NOTE)?.and_then(|note| Some(u64::from_be_bytes(note.try_into().ok()?)));
         let floor = if planted(Bug::FloorNotKept) { 0 } else { floor.unwrap_or_default() };
+        let catch_up = CatchUp::begin(options.beginning, options.alone_after, &store, now.mono)?;
         let mut clock = HybridClock::above(Timestamp::from_u64(floor));
         if !planted(Bug::ClockNotMerged) {
             for (_, &version) in &vector {
@@ -147,6 +155,7 @@ impl<S: Store> Replica<S> {
             intakes: BTreeMap::new(),
             plan: Plan::default(),
             early,
+            catch_up,
             orphans: BTreeSet::new(),
             subscriptions: now.wall.as_ms(),
             status_due: BTreeSet::new(),
@@ -200,6 +209,11 @@ impl<S: Store> Replica<S> {
     /// The peers that are up.
     pub fn peers(&self) -> &BTreeMap<ReplicaId, PeerView> {
         &self.peers
+    }
+
+    /// Whether it knows enough to answer; if not, reads and writes are to be turned away.
+    pub fn readiness(&self) -> Readiness {
+        self.catch_up.readiness()
     }
 
     /// How many parts are on their way to each subscriber.
@@ -283,7 +297,14 @@ impl<S: Store> Replica<S> {
     pub fn commit(&mut self, durability: Durability, now: Now) -> Result<Committed, StoreError> {
         self.check_life()?;
         self.settle_early(now)?;
-        let batch = self.stage.take(&self.vector);
+        let mut batch = self.stage.take(&self.vector);
+        let ends_catch_up = self.ends_catch_up(&batch.vector, now);
+        let durability = if ends_catch_up {
+            batch.notes.insert(CAUGHT_UP_NOTE.into(), CAUGHT_UP.into());
+            Durability::Synced
+        } else {
+            durability
+        };
         if let Err(why) = Stage::commit(&mut self.store, &batch, durability) {
             self.broken = true;
             if planted(Bug::GoesOnAfterFailedCommit) {
@@ -295,10 +316,22 @@ impl<S: Store> Replica<S> {
         if durability == Durability::Synced {
             self.note_synced();
         }
+        if ends_catch_up {
+            self.catch_up.noted();
+            self.status_due.extend(self.peers.keys());
+        }
         if !batch.vector.is_empty() {
             self.wake_feeds(now.mono);
         }
         Ok(Committed { registers: batch.registers.len() })
+    }
+
+    /// Whether the replica is caught up with what is about to be committed, and that is to be noted.
+    fn ends_catch_up(&self, staged: &VersionVector, now: Now) -> bool {
+        let covers = |target: &VersionVector| {
+            target.iter().all(|(&origin, &upto)| upto <= self.vector.upto(origin).max(staged.upto(origin)))
+        };
+        self.catch_up.is_to_be_noted(covers, now.mono)
     }
 
     /// Makes everything committed survive a power cut, and lets the peers know.

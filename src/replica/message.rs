@@ -42,6 +42,15 @@ pub struct Status {
     /// The sender's system time, for operators to see; nothing is decided by it.
     #[serde(rename = "3")]
     pub wall: WallTime,
+    /// Whether the sender has not caught up itself. Builds that do not know the field always answer, and so
+    /// count as caught up.
+    #[serde(rename = "4", default, skip_serializing_if = "is_false")]
+    pub catching_up: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Asks a peer for the writes of some origins after given positions, and for all that follow.

@@ -29,6 +29,8 @@
 //!    something only at the feeder, and on the link, that it comes from.
 //! 5. An entry goes only when a later entry of the same origin and key is at or below the vector.
 //!
+//! A replica that was away, or was never here, says that it does not know, until it has caught up: `readiness`.
+//!
 //! A register can come before the vector covers it, and its writer can lose the tail that would have; what
 //! then becomes of it is told in `early`.
 //!
@@ -45,6 +47,7 @@ mod message;
 mod peer;
 pub mod plan;
 mod poll;
+mod readiness;
 mod stage;
 mod time;
 mod told;
@@ -56,6 +59,7 @@ pub use handle::HandleError;
 pub use machine::{Committed, Leaving, Options, Replica, Retain, Transmit, WriteError};
 pub use message::{Ack, Delta, Item, Message, Part, Status, Subscribe};
 pub use peer::{PeerMisbehaved, PeerView};
+pub use readiness::{ALONE_AFTER, Beginning, Readiness};
 pub use time::{Monotonic, Now};
 
 #[cfg(test)]

@@ -26,7 +26,12 @@ impl<S: Store> Replica<S> {
 
     fn poll_status(&mut self, now: Now) -> Option<Transmit> {
         let to = self.status_due.pop_first()?;
-        let status = Status { origin: self.options.origin, vector: self.vector.clone(), wall: now.wall };
+        let status = Status {
+            origin: self.options.origin,
+            vector: self.vector.clone(),
+            wall: now.wall,
+            catching_up: !self.readiness().is_caught_up(),
+        };
         Some(Transmit { to, message: Message::Status(status) })
     }
 
@@ -69,9 +74,9 @@ impl<S: Store> Replica<S> {
         Ok(None)
     }
 
-    /// When [`Replica::handle_timeout`] or [`Replica::poll_transmit`] will next have something to do.
+    /// When [`Replica::handle_timeout`], a commit or [`Replica::poll_transmit`] will next have something to do.
     pub fn poll_timeout(&self) -> Monotonic {
         let due = self.feeds.values().filter_map(|feed| feed.due);
-        due.fold(self.next_status, Monotonic::min)
+        due.chain(self.catch_up.gives_up_at()).fold(self.next_status, Monotonic::min)
     }
 }

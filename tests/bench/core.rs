@@ -11,7 +11,7 @@ use playmark::{
     playback::{
         Claims, Heartbeat, Known, Outcome, Policy, Rights, Sender, SessionId, Shown, Write, accept, resume,
     },
-    replica::{Now, Options, Replica, Retain},
+    replica::{ALONE_AFTER, Beginning, Now, Options, Replica, Retain},
     store::{Batch, Durability, MemoryStore, Read, Store},
 };
 
@@ -128,7 +128,8 @@ fn turn() -> Vec<Write> {
 fn replica() -> Replica<MemoryStore> {
     let retain = Retain { leaving: playmark::playback::retain_title, fence: playmark::playback::slot::FENCE };
     let (id, origin) = (ReplicaId::from_random(1), Origin::from_random(1));
-    let options = Options { id, origin, retain, linger: Duration::ZERO };
+    let (beginning, alone_after) = (Beginning::Alone, ALONE_AFTER);
+    let options = Options { id, origin, retain, linger: Duration::ZERO, beginning, alone_after };
     Replica::open(options, MemoryStore::default(), NOW).expect("memory can be read")
 }
 

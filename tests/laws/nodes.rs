@@ -8,7 +8,7 @@ use playmark::{
         Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, Refused, ResumePoint, Scope, Sender,
         SessionId, Shown, SlotKind, Title, Write, accept, answer, retain_title, settle, slot::FENCE,
     },
-    replica::{Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
+    replica::{ALONE_AFTER, Beginning, Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore, Read},
 };
 
@@ -37,7 +37,8 @@ impl Node {
         let (id, origin) = (ReplicaId::from_random(number), Origin::from_random(number));
         let wall = WallTime::from_ms(story_time(LATE_MS).as_ms().saturating_add_signed(skew_ms));
         let mono = Monotonic::default();
-        let options = Options { id, origin, retain, linger: Duration::ZERO };
+        let (beginning, alone_after) = (Beginning::Alone, ALONE_AFTER);
+        let options = Options { id, origin, retain, linger: Duration::ZERO, beginning, alone_after };
         let replica = Replica::open(options, MemoryStore::default(), Now { wall, mono });
         Self { replica: replica.expect("memory can be read"), wall, mono, waiting: Vec::new() }
     }

@@ -45,6 +45,7 @@ pub(super) struct Config<'a> {
     region: &'a str,
     cluster: &'a str,
     data: PathBuf,
+    found: bool,
     http: Http,
     replication: Replication<'a>,
     tokens: Tokens,
@@ -83,6 +84,8 @@ pub(super) struct Site {
     pub(super) http: SocketAddr,
     pub(super) replication: SocketAddr,
     pub(super) dir: PathBuf,
+    /// Whether it begins the cluster, which it does on its first start only.
+    pub(super) founds: bool,
 }
 
 impl<'a> Config<'a> {
@@ -104,6 +107,7 @@ impl<'a> Config<'a> {
             region: site.name.region().as_str(),
             cluster,
             data: site.dir.join("data"),
+            found: site.founds,
             http: Http { listen: site.http },
             replication: Replication {
                 listen: site.replication,

@@ -293,6 +293,8 @@ fn sites(topology: &Topology, dir: &Path, ports: &mut Ports) -> Result<Vec<Site>
                 http: ports.tcp(wish)?,
                 replication: ports.udp()?,
                 dir: dir.join("nodes").join(name.to_string()),
+                // The first of all; the others catch up with it before they are ready.
+                founds: sites.is_empty(),
                 name,
             };
             fs::create_dir_all(&site.dir).with_context(|| site.dir.display().to_string())?;

@@ -11,7 +11,7 @@ use playmark::{
         Began, Claims, Heartbeat, Known, Outcome, Policy, Refused, Rights, Sender, SessionId, Title, accept,
         answer, retain_title, slot::FENCE,
     },
-    replica::{Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
+    replica::{ALONE_AFTER, Beginning, Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore},
     zoo::{Bug, planted},
 };
@@ -57,7 +57,8 @@ impl Regions {
             let bits = number as u128 + 1;
             let retain = Retain { leaving: retain_title, fence: FENCE };
             let (id, origin) = (ReplicaId::from_random(bits), Origin::from_random(bits));
-            let options = Options { id, origin, retain, linger: Duration::ZERO };
+            let (beginning, alone_after) = (Beginning::Alone, ALONE_AFTER);
+            let options = Options { id, origin, retain, linger: Duration::ZERO, beginning, alone_after };
             let now = Now { wall: clocks[number].read(Moment::default()), mono: Monotonic::default() };
             let replica = Replica::open(options, MemoryStore::default(), now).expect("memory can be read");
             let others = [Places::new(By::Arrival, number), Places::new(By::DeviceClock, number)];

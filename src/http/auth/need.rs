@@ -24,6 +24,15 @@ impl Need {
     pub(in crate::http) fn of(method: &Method, pattern: &str) -> Self {
         of(method, pattern)
     }
+
+    /// Whether the answer depends on what the node knows of viewers; operators are answered in any case.
+    pub(in crate::http) fn is_of_players(self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Scope(scopes) => scopes != [Scope::Admin],
+            Self::Handlers | Self::Profile(_) | Self::Everybody(_) => true,
+        }
+    }
 }
 
 fn of(method: &Method, pattern: &str) -> Need {

@@ -22,6 +22,7 @@ async fn regions() -> (Authority, Node, Node) {
     let serve_eu = for_pages(authority.node("eu", &[]).await);
     let eu = serve_eu.start().await;
     let us = for_pages(authority.node("us", &[("eu", serve_eu.replication_address())]).await).start().await;
+    us.until_ready().await;
     (authority, eu, us)
 }
 

@@ -49,6 +49,7 @@ async fn an_erasure_waits_for_a_region_that_is_gone_and_reaches_it_when_it_is_ba
     assert!(us.position("metropolis").await.is_none());
 
     let trio = Trio { ap: serve_ap.start().await, authority, eu, us, eu_address, serve_ap };
+    trio.ap.until_ready().await;
     for (region, node) in trio.nodes() {
         let found = until_complete(node, &dot).await;
         assert_eq!(found["replicas"].as_array().map(Vec::len), Some(3), "{region}: {found}");

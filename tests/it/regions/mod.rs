@@ -2,6 +2,7 @@
 
 mod erasures;
 mod following;
+mod joining;
 mod strangers;
 mod together;
 mod trio;

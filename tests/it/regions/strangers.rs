@@ -29,7 +29,8 @@ impl Trio {
 async fn a_node_of_another_authority_is_refused_and_the_others_go_on() {
     let trio = Trio::start().await;
     let elsewhere = Authority::make().await;
-    let stranger = elsewhere.node("sa", &[("eu", trio.eu_address)]).await.start().await;
+    let stranger = elsewhere.node("sa", &[("eu", trio.eu_address)]).await;
+    let stranger = stranger.flagged("--found").start().await;
     stranger.stored(&anonymous("foreign", 61_000, "playing")).await;
     let why = until_found(async || {
         let status = status(&stranger).await;

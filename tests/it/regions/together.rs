@@ -97,6 +97,7 @@ async fn a_region_that_was_killed_catches_up_and_gives_what_it_had() {
         missed.push((content, dot, number * 5_000));
     }
     let trio = Trio { ap: serve_ap.start().await, authority, eu, us, eu_address, serve_ap };
+    trio.ap.until_ready().await;
     for (content, dot, position_ms) in &missed {
         assert_eq!(point_after(&trio.ap, content, dot).await["position_ms"], *position_ms, "{content}");
     }

@@ -10,7 +10,7 @@ use crate::{
     serving::{Authority, Node, Player, Serve, route_of},
 };
 
-/// Three nodes that have found each other.
+/// Three nodes that have found each other; `eu`, which dials nobody, began it.
 pub(super) struct Trio {
     pub(super) authority: Authority,
     pub(super) eu: Node,
@@ -35,6 +35,9 @@ impl Trio {
         let ap = serve_ap.start().await;
         let trio = Self { authority, eu, us, ap, eu_address, serve_ap };
         trio.until_linked().await;
+        for (_, node) in trio.nodes() {
+            node.until_ready().await;
+        }
         trio
     }
 

@@ -8,7 +8,7 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
-use crate::patience::within;
+use crate::patience::{until_found, within};
 
 /// Where a node is talked to; a clone shares its connections.
 #[derive(Clone)]
@@ -118,6 +118,11 @@ impl Player {
 
     pub(crate) async fn position(&self, content: &str) -> Option<u64> {
         self.point(content).await["position_ms"].as_u64()
+    }
+
+    /// Waits until the node serves.
+    pub(crate) async fn until_ready(&self) {
+        until_found(async || self.get("/readyz").await.status().is_success().then_some(())).await;
     }
 
     pub(crate) async fn status(&self) -> Value {

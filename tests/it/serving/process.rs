@@ -52,6 +52,12 @@ impl Serve {
         self
     }
 
+    /// With a flag that takes no value.
+    pub(crate) fn flagged(mut self, flag: &str) -> Self {
+        self.words.push(flag.into());
+        self
+    }
+
     /// The same under another program, which is given the node's command line.
     pub(crate) fn under(mut self, program: &[&str]) -> Self {
         self.words.splice(0..0, program.iter().map(Into::into));
