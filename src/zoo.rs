@@ -82,13 +82,15 @@ pub enum Bug {
     ServesWhileEmpty,
     /// A peer that has not caught up itself counts as one to catch up with.
     CaughtUpWithAnybody,
+    /// That a replica has caught up is noted, and may be lost in a power cut.
+    CaughtUpUnsynced,
     /// A replica takes itself for caught up with a peer when it has that peer's own writes.
     CaughtUpWithOneOrigin,
 }
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,
@@ -127,6 +129,7 @@ impl Bug {
         Self::WindowOpensWide,
         Self::ServesWhileEmpty,
         Self::CaughtUpWithAnybody,
+        Self::CaughtUpUnsynced,
         Self::CaughtUpWithOneOrigin,
     ];
 }

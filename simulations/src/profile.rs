@@ -82,6 +82,18 @@ pub(crate) struct Profile {
     pub(crate) habits: Habits,
     /// Whether only a part of the nodes heals at first.
     pub(crate) core_first: bool,
+    pub(crate) acquaintance: Acquaintance,
+    /// How long a node that has answered before looks for a peer that knows more.
+    pub(crate) alone_after: Duration,
+}
+
+/// Whether the nodes know each other when the world begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Acquaintance {
+    /// They have always been there, and each answers as soon as it runs.
+    Old,
+    /// The first one founds, and the others answer when they have caught up.
+    New,
 }
 
 /// Which pairs of nodes can have a link.
@@ -128,6 +140,10 @@ impl Profile {
             _ => {}
         }
         profile.core_first &= profile.nodes > 2;
+        if chance(rng, 50) {
+            profile.acquaintance = Acquaintance::New;
+        }
+        profile.alone_after = Duration::from_millis(pick(rng, &[0, 100, 1_000, 10_000]));
         profile
     }
 
@@ -247,6 +263,8 @@ impl Profile {
             load: load(rng, length),
             habits: if chance(rng, 50) { habits(rng, length) } else { Habits::default() },
             core_first: nodes > 2 && chance(rng, 30),
+            acquaintance: Acquaintance::Old,
+            alone_after: Duration::ZERO,
         }
     }
 }

@@ -12,8 +12,9 @@ use crate::model;
 /// One line about a message, with at most so many of a part's items.
 pub(crate) fn message(message: &Message, items_max: usize) -> String {
     match message {
-        Message::Status(Status { origin, vector: held, .. }) => {
-            format!("status of {origin:?}: holds {}", vector(held))
+        Message::Status(Status { origin, vector: held, catching_up, .. }) => {
+            let catching_up = if *catching_up { ", which is catching up" } else { "" };
+            format!("status of {origin:?}{catching_up}: holds {}", vector(held))
         }
         Message::Subscribe(Subscribe { subscription, after, answered }) => {
             let after = after.iter().map(|(origin, version)| match answered.get(origin) {

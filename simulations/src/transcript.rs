@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! > replicas a b           makes machines and starts a life on each
+//! > founds a               makes one that begins a replica set   > joins b    one that must catch up
 //! > link a b               a link comes up        > unlink a b   it goes down at both ends
 //! > cut a b                frames from a to b are lost, and nobody sees it        > mend a b
 //! > lose a b 1             the next frame from a to b is lost      > drop a b     the last one under way
@@ -21,7 +22,7 @@ use std::{collections::BTreeMap, fmt::Write, sync::Arc, time::Duration};
 use playmark::{
     crdt::{Origin, ReplicaId, Stamp, TitleId, WallTime},
     playback::{SessionId, slot},
-    replica::{Message, wire},
+    replica::{ALONE_AFTER, Beginning, Message, wire},
 };
 
 use crate::{
@@ -71,6 +72,7 @@ struct Stage {
     now: Moment,
     nodes: Vec<Node>,
     names: Vec<String>,
+    beginnings: Vec<Beginning>,
     lives: BTreeMap<Origin, String>,
     /// Frames under way: when they arrive, from, to, connection, bytes.
     frames: Vec<(Moment, usize, usize, u64, Vec<u8>)>,
@@ -85,7 +87,9 @@ struct Stage {
 impl Stage {
     fn obey(&mut self, words: &[&str]) -> Result<(), String> {
         match *words {
-            ["replicas", ref names @ ..] => names.iter().for_each(|name| self.make(name)),
+            ["replicas", ref names @ ..] => names.iter().for_each(|name| self.make(name, Beginning::Alone)),
+            ["joins", name] => self.make(name, Beginning::Joins),
+            ["founds", name] => self.make(name, Beginning::Founds),
             ["link", a, b] => self.link(self.node(a)?, self.node(b)?),
             ["unlink", a, b] => self.unlink(self.node(a)?, self.node(b)?),
             ["cut", a, b] => _ = self.cut.insert((self.node(a)?, self.node(b)?), true),
@@ -123,7 +127,7 @@ impl Stage {
         self.names.iter().position(|known| known == name).ok_or_else(|| format!("no replica is named {name}"))
     }
 
-    fn make(&mut self, name: &str) {
+    fn make(&mut self, name: &str, begins: Beginning) {
         let index = self.nodes.len();
         let beginning = i64::try_from(BEGINNING.as_ms()).expect("the beginning is in our age");
         // The wall shows a second after the epoch, so that times are short to read.
@@ -131,6 +135,7 @@ impl Stage {
         let id = ReplicaId::from_random(index as u128 + 1);
         self.nodes.push(Node::new(index, id, clock, Watch::Closely));
         self.names.push(name.into());
+        self.beginnings.push(begins);
         self.begin_life(index);
     }
 
@@ -143,7 +148,9 @@ impl Stage {
         let origin = Origin::from_random(((index as u128 + 1) << 120) | (count as u128) << 112);
         self.told.push(format!("{name} begins the life {name}{count}"));
         self.lives.insert(origin, format!("{name}{count}"));
-        self.nodes[index].boot(origin, Duration::ZERO, self.now);
+        let begins = (self.beginnings[index], ALONE_AFTER);
+        let booted = self.nodes[index].boot(origin, Duration::ZERO, begins, self.now);
+        booted.expect("a life begins as it should");
     }
 
     fn link(&mut self, a: usize, b: usize) {
@@ -271,6 +278,11 @@ impl Stage {
     fn show(&mut self, index: usize) {
         let platter = self.nodes[index].disk.platter();
         self.told.push(format!("  covers {}", tell::vector(&platter.vector())));
+        if let Some(life) =
+            self.nodes[index].life.as_ref().filter(|life| !life.replica.readiness().is_caught_up())
+        {
+            self.told.push(format!("  answers nobody: {}", life.replica.readiness().as_str()));
+        }
         let held = platter.store().registers().count();
         if held > ITEMS_MAX {
             self.told.push(format!("  {held} registers"));

@@ -301,7 +301,7 @@ impl<S: Store> Replica<S> {
         let ends_catch_up = self.ends_catch_up(&batch.vector, now);
         let durability = if ends_catch_up {
             batch.notes.insert(CAUGHT_UP_NOTE.into(), CAUGHT_UP.into());
-            Durability::Synced
+            durability.max(self.catch_up.durability_of_note())
         } else {
             durability
         };

@@ -26,7 +26,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{Monotonic, Status};
 use crate::{
     crdt::{Origin, ReplicaId, VersionVector},
-    store::{Store, StoreError},
+    store::{Durability, Store, StoreError},
     zoo::{Bug, planted},
 };
 
@@ -86,6 +86,7 @@ impl Readiness {
 /// The way of one life to where it may answer.
 #[derive(Debug)]
 pub(super) struct CatchUp {
+    beginning: Beginning,
     is_over: bool,
     /// That it has been caught up stands in the store.
     is_noted: bool,
@@ -110,7 +111,14 @@ impl CatchUp {
             Beginning::Founds => !is_noted,
             Beginning::Joins => planted(Bug::ServesWhileEmpty) && !is_noted,
         };
-        Ok(Self { is_over: by_definition, is_noted, targets: BTreeMap::new(), alone_since: now, alone_after })
+        Ok(Self {
+            beginning,
+            is_over: by_definition,
+            is_noted,
+            targets: BTreeMap::new(),
+            alone_since: now,
+            alone_after,
+        })
     }
 
     pub(super) fn readiness(&self) -> Readiness {
@@ -148,6 +156,16 @@ impl CatchUp {
         (self.is_noted && is_alone) || self.targets.values().any(covers)
     }
 
+    /// How safe the note must be before anybody is answered. A replica that forgot in a power cut that it has
+    /// been caught up would wait, or found, where it should ask; where it is alone it does neither.
+    pub(super) fn durability_of_note(&self) -> Durability {
+        if self.beginning == Beginning::Alone || planted(Bug::CaughtUpUnsynced) {
+            Durability::Process
+        } else {
+            Durability::Synced
+        }
+    }
+
     /// Takes note that the note has been committed.
     pub(super) fn noted(&mut self) {
         (self.is_over, self.is_noted) = (true, true);
@@ -175,7 +193,7 @@ mod tests {
     use super::*;
     use crate::{
         crdt::{Timestamp, WallTime},
-        store::{Batch, Durability, MemoryStore},
+        store::{Batch, MemoryStore},
     };
 
     fn peer() -> ReplicaId {

@@ -12,6 +12,7 @@ pub(crate) mod index_whole;
 pub(crate) mod no_holes;
 pub(crate) mod no_phantom;
 pub(crate) mod pruned;
+pub(crate) mod readiness;
 pub(crate) mod rest;
 pub(crate) mod resume_point;
 pub(crate) mod synced_claims;

@@ -15,8 +15,8 @@ use std::{
 use playmark::{
     crdt::{Dot, Origin, ReplicaId, Timestamp},
     playback::{retain_title, slot::FENCE},
-    replica::{Monotonic, Now, Options, Replica, Retain},
-    store::{Durability, FailedCommit},
+    replica::{Beginning, Monotonic, Now, Options, Replica, Retain},
+    store::{Durability, FailedCommit, Read},
 };
 
 use self::turn::Turn;
@@ -27,12 +27,16 @@ use crate::{
         acknowledged::{Promise, Promises},
         clock_bounds::Told,
         index_whole, no_holes,
+        readiness::{self, Begun},
     },
     ledger::{Ledger, Line},
     network::Connection,
     request::{Answer, Request},
     time::{Moment, WallClock},
 };
+
+/// Under what note a replica keeps that it has been caught up.
+const CAUGHT_UP_NOTE: &str = "caught-up";
 
 /// A machine: what survives its process, and the process if it runs.
 #[derive(Debug)]
@@ -45,11 +49,21 @@ pub(crate) struct Node {
     /// The lives on the present disk, and the greatest version that each gave and did not lose. What it
     /// learnt again from others after a loss does not count: no clock could know of it.
     lives: Vec<(Origin, Timestamp)>,
-    backup: Option<(Disk, Vec<(Origin, Timestamp)>)>,
+    /// Whether a life on the present disk has been caught up.
+    pub(crate) has_answered: bool,
+    backup: Option<Backup>,
     /// Until when its process takes no turns.
     pub(crate) stalled_until: Moment,
     pub(crate) life: Option<Life>,
     watch: Watch,
+}
+
+/// What a backup brings back.
+#[derive(Debug)]
+struct Backup {
+    disk: Disk,
+    lives: Vec<(Origin, Timestamp)>,
+    has_answered: bool,
 }
 
 /// A process.
@@ -61,7 +75,10 @@ pub(crate) struct Life {
     pub(crate) connections: BTreeMap<ReplicaId, Connection>,
     /// Which turn event counts; earlier ones are void.
     pub(crate) next_turn: Option<Moment>,
-    started: Moment,
+    pub(crate) started: Moment,
+    pub(crate) begun: Begun,
+    /// Whether it was found to be caught up after a turn.
+    pub(crate) answers: bool,
     last_sync: Moment,
     told: Told,
     floor: Timestamp,
@@ -121,6 +138,8 @@ pub(crate) struct Outcome {
     pub(crate) answers: Vec<Answer>,
     /// Peers whose links are to be closed.
     pub(crate) closed: Vec<(ReplicaId, Connection)>,
+    /// Whether its commit was made.
+    pub(crate) committed: bool,
     /// The process is over: crashed, or its store failed.
     pub(crate) over: bool,
     /// When the next turn is due by the replica's own timers.
@@ -139,6 +158,7 @@ impl Node {
             clock,
             promises,
             lives: Vec::new(),
+            has_answered: false,
             backup: None,
             stalled_until: Moment::default(),
             life: None,
@@ -147,9 +167,17 @@ impl Node {
     }
 
     /// Starts a process on the disk.
-    pub(crate) fn boot(&mut self, origin: Origin, linger: Duration, at: Moment) {
+    pub(crate) fn boot(
+        &mut self,
+        origin: Origin,
+        linger: Duration,
+        (beginning, alone_after): (Beginning, Duration),
+        at: Moment,
+    ) -> Result<(), Violation> {
         let retain = Retain { leaving: retain_title, fence: FENCE };
-        let options = Options { id: self.id, origin, retain, linger };
+        let options = Options { id: self.id, origin, retain, linger, beginning, alone_after };
+        let known = self.disk.note(CAUGHT_UP_NOTE).expect("memory can be read").is_some();
+        let begun = Begun { beginning, known, has_answered: self.has_answered };
         let now = Now { wall: self.clock.read(at), mono: Monotonic::default() };
         let vector = self.disk.platter().vector();
         let floor = self.lives.iter().map(|&(_, given)| given).max().unwrap_or_default();
@@ -159,17 +187,22 @@ impl Node {
         }
         self.lives.push((origin, Timestamp::ZERO));
         let replica = Replica::open(options, self.disk.clone(), now).expect("memory can be read");
+        readiness::begins(begun, replica.readiness())?;
+        let replica_answers = replica.readiness().is_caught_up();
         self.life = Some(Life {
             replica,
             inbox: VecDeque::new(),
             connections: BTreeMap::new(),
             next_turn: None,
             started: at,
+            begun,
+            answers: replica_answers,
             last_sync: at,
             told,
             floor,
             waiting: Vec::new(),
         });
+        Ok(())
     }
 
     /// The driver's turn.
@@ -208,13 +241,15 @@ impl Node {
 
     /// Copies the disk, whatever is unsynced on it included.
     pub(crate) fn back_up(&mut self) {
-        self.backup = Some((self.disk.copy(), self.lives.clone()));
+        let (disk, lives) = (self.disk.copy(), self.lives.clone());
+        self.backup = Some(Backup { disk, lives, has_answered: self.has_answered });
     }
 
     /// Puts the backup in the disk's place; nothing that the machine has promised binds it any more.
     pub(crate) fn restore(&mut self, ledger: &Ledger) -> Result<(), Violation> {
-        if let Some((disk, lives)) = self.backup.take() {
+        if let Some(Backup { disk, lives, has_answered }) = self.backup.take() {
             disk.cut_power(usize::MAX);
+            self.has_answered = has_answered;
             (self.disk, self.lives, self.promises) = (disk, lives, Promises::default());
         }
         self.look_at_disk(ledger)

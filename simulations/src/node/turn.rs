@@ -64,7 +64,8 @@ impl Turn<'_> {
             self.outcome.over = true;
             return Ok(());
         }
-        if !self.commit(fate)? || fate.crash == Some(CrashPoint::Answers) {
+        self.outcome.committed = self.commit(fate)?;
+        if !self.outcome.committed || fate.crash == Some(CrashPoint::Answers) {
             self.outcome.over = true;
             return Ok(());
         }
@@ -130,7 +131,11 @@ impl Turn<'_> {
         }
     }
 
+    /// Whoever asks a node that does not know enough is turned away, and comes again.
     fn request(&mut self, request: Request) -> Result<(), Violation> {
+        if !self.life.replica.readiness().is_caught_up() {
+            return Ok(());
+        }
         match request {
             Request::Open(open) => self.asked.push(open),
             Request::Report(report) => self.report(&report)?,

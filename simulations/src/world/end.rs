@@ -32,7 +32,7 @@ const ITEM_BYTES: usize = 128;
 const QUIET_FOR: Duration = ENTER_AGAIN_AFTER.saturating_add(Duration::from_secs(4));
 
 impl World {
-    pub(super) fn heal(&mut self) {
+    pub(super) fn heal(&mut self) -> Result<(), Violation> {
         let core_first = self.phase == Phase::Faults && self.profile.core_first;
         if core_first {
             self.phase = Phase::CoreHeals;
@@ -64,9 +64,10 @@ impl World {
             }
         }
         for index in 0..self.nodes.len() {
-            self.boot(index);
+            self.boot(index)?;
         }
         self.after_us(0, Event::Probe);
+        Ok(())
     }
 
     /// How long a path needs to carry the fullest disk twice, and an entry for every write: no replica
@@ -102,6 +103,11 @@ impl World {
         })
     }
 
+    /// Whether every node knows enough to answer; the last to begin may have to wait for long.
+    fn all_answer(&self) -> bool {
+        self.nodes.iter().all(|node| node.life.as_ref().is_some_and(|life| life.answers))
+    }
+
     fn is_quiet(&self) -> bool {
         self.converged_at.is_some_and(|at| self.now.since(self.last_busy.max(at)) >= QUIET_FOR)
     }
@@ -111,10 +117,9 @@ impl World {
         match self.phase {
             Phase::Faults | Phase::Over => return Ok(()),
             Phase::CoreHeals if self.is_converged() => {
-                self.heal();
-                return Ok(());
+                return self.heal();
             }
-            Phase::AllHeals if self.players.are_done() && self.is_converged() => {
+            Phase::AllHeals if self.players.are_done() && self.is_converged() && self.all_answer() => {
                 self.phase = Phase::Quiet;
                 self.converged_at = Some(self.now);
                 self.stats.converged_ms = u64::try_from(since.as_millis()).expect("a bound is short");
@@ -140,7 +145,9 @@ impl World {
     pub(super) fn not_converged(&self) -> Violation {
         let lines = self.core().map(|node| {
             let platter = node.disk.platter();
-            format!("n{} sum {:x} vector {:?}", node.index, platter.sum(), platter.vector())
+            let answers = node.life.as_ref().is_some_and(|life| life.answers);
+            let (sum, vector) = (platter.sum(), platter.vector());
+            format!("n{} answers {answers} sum {sum:x} vector {vector:?}", node.index)
         });
         let lines: Vec<_> = lines.collect();
         let (phase, patience) = (self.phase, self.patience);

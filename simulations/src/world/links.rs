@@ -71,6 +71,12 @@ impl World {
         let (origin_a, origin_b) = (one.replica.origin(), other.replica.origin());
         self.connections.insert((a, b), connection);
         self.tell(&[6, a as u64, b as u64], || format!("n{a} and n{b} are linked"));
+        for end in [a, b] {
+            self.meetings.met(connection, end, self.nodes[end].disk.platter().vector());
+            if self.nodes[end].life.as_ref().is_some_and(|life| life.answers) {
+                self.meetings.caught_up(connection, end);
+            }
+        }
         let (id_a, id_b) = (self.nodes[a].id, self.nodes[b].id);
         self.deliver(a, Input::Up { peer: id_b, origin: origin_b, connection });
         self.deliver(b, Input::Up { peer: id_a, origin: origin_a, connection });

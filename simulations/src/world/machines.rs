@@ -2,6 +2,7 @@
 
 use playmark::{
     crdt::{Origin, ReplicaId},
+    replica::Beginning,
     store::FailedCommit,
     zoo::{Bug, planted},
 };
@@ -9,23 +10,60 @@ use rand::Rng;
 
 use super::{Event, Phase, World, ordered};
 use crate::{
-    invariants::{Violation, Watch, convergence, synced_claims},
+    invariants::{Violation, Watch, convergence, readiness, synced_claims},
     network::chance,
     node::{CrashPoint, Fate, Input, Outcome},
-    profile::{Profile, pick},
+    profile::{Acquaintance, Profile, pick},
     time::Moment,
 };
 
 impl World {
-    pub(super) fn boot(&mut self, index: usize) {
+    pub(super) fn boot(&mut self, index: usize) -> Result<(), Violation> {
         let isolated = self.phase == Phase::CoreHeals && self.outside.contains(&index);
         if self.nodes[index].life.is_some() || isolated {
-            return;
+            return Ok(());
         }
         let origin = Origin::from_random(self.random.names.random());
-        self.nodes[index].boot(origin, self.profile.linger, self.now);
+        let begins = (self.beginning(index), self.profile.alone_after);
+        self.nodes[index].boot(origin, self.profile.linger, begins, self.now)?;
         self.tell(&[1, index as u64], || format!("n{index} begins the life {origin:?}"));
         self.wake(index, self.now);
+        Ok(())
+    }
+
+    /// In what way a node's next life begins. Where they are no strangers to begin with, the first one founds; and so
+    /// does the machine that takes its place, if nobody else has ever known enough to answer.
+    fn beginning(&self, index: usize) -> Beginning {
+        let others = self.nodes.iter().filter(|node| node.index != index);
+        let is_first = index == 0 && (!self.struck || others.into_iter().all(|node| !node.has_answered));
+        match (self.profile.acquaintance, is_first) {
+            (Acquaintance::Old, _) => Beginning::Alone,
+            (Acquaintance::New, true) => Beginning::Founds,
+            (Acquaintance::New, false) => Beginning::Joins,
+        }
+    }
+
+    /// Looks whether a life begins to answer, and whether it may.
+    fn look_at_readiness(&mut self, index: usize, committed: bool) -> Result<(), Violation> {
+        let node = &mut self.nodes[index];
+        let Some(life) = node.life.as_mut().filter(|life| life.replica.readiness().is_caught_up()) else {
+            return Ok(());
+        };
+        node.has_answered |= committed;
+        if std::mem::replace(&mut life.answers, true) {
+            return Ok(());
+        }
+        let (begun, lasting) = (life.begun, self.now.since(life.started));
+        let links = (index, life.connections.values().copied());
+        let (held, alone_after) = (life.replica.vector(), self.profile.alone_after);
+        readiness::answers(begun, lasting, alone_after, held, links, &self.meetings)?;
+        self.tell(&[18, index as u64], || format!("n{index} has caught up"));
+        for (a, b) in self.pairs_of(index) {
+            if let Some(&connection) = self.connections.get(&(a, b)) {
+                self.meetings.caught_up(connection, index);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn deliver(&mut self, to: usize, input: Input) {
@@ -65,6 +103,7 @@ impl World {
         self.tell(&[2, index as u64, frames, answers, sum], || {
             format!("n{index} turns: {answers} answers, {frames} frames")
         });
+        self.look_at_readiness(index, outcome.committed)?;
         self.apply(index, outcome)?;
         self.compare(index)
     }

@@ -17,7 +17,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    invariants::{Violation, Watch},
+    invariants::{Violation, Watch, readiness::Meetings},
     ledger::Ledger,
     network::{Connection, Link},
     node::{Input, Node},
@@ -52,6 +52,7 @@ pub(crate) struct World {
     /// Whether a machine or its disk was lost.
     struck: bool,
     ledger: Ledger,
+    meetings: Meetings,
     writers: Writers,
     players: Players,
     last_busy: Moment,
@@ -170,6 +171,7 @@ impl World {
             outside: Vec::new(),
             struck: false,
             ledger: Ledger::default(),
+            meetings: Meetings::default(),
             writers,
             players,
             last_busy: Moment::default(),
@@ -198,7 +200,7 @@ impl World {
     }
 
     fn run_all(&mut self) -> Result<(), Violation> {
-        self.begin();
+        self.begin()?;
         while self.phase != Phase::Over {
             let Some(Reverse((at, number))) = self.queue.pop() else { break };
             self.now = at;
@@ -211,9 +213,9 @@ impl World {
         Ok(())
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self) -> Result<(), Violation> {
         for index in 0..self.nodes.len() {
-            self.boot(index);
+            self.boot(index)?;
         }
         for (a, b) in pairs(&self.profile) {
             self.after_us(0, Event::Dial(a, b));
@@ -225,6 +227,7 @@ impl World {
         self.schedule_next(self.profile.stall_every_ms, Event::Stall);
         self.plan_disaster();
         self.at(Moment::ms(self.profile.faults_ms), Event::Heal);
+        Ok(())
     }
 
     fn at(&mut self, at: Moment, event: Event) {
@@ -270,12 +273,12 @@ impl World {
             Event::Cut => self.cut(),
             Event::Mend(from, to) => self.mend(from, to),
             Event::Crash => self.crash_some()?,
-            Event::Boot(node) => self.boot(node),
+            Event::Boot(node) => self.boot(node)?,
             Event::Stall => self.stall(),
             Event::Backup(node) => self.backup(node),
             Event::Disaster(node) => self.strike(node)?,
             Event::Jump => self.jump(),
-            Event::Heal => self.heal(),
+            Event::Heal => self.heal()?,
             Event::Probe => self.probe()?,
         }
         Ok(())
