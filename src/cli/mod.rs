@@ -9,7 +9,12 @@ mod keys;
 mod serve;
 mod status;
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use playmark::{crdt::Region, http::auth::Scope};
@@ -34,6 +39,10 @@ enum Command {
     /// Make static keys for gateways and scripts.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Print the contract of the HTTP interface, as docs/openapi.json has it.
+    Openapi,
+    /// Print what the types of problems mean, as Markdown.
+    Problems,
     /// Show how a node stands.
     Status {
         /// The node's HTTP address.
@@ -114,6 +123,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(flags) => serve::run(*flags),
         Command::Certs(command) => certs::run(command),
         Command::Keys(command) => keys::run(command),
+        Command::Openapi => print(playmark::http::contract()),
+        Command::Problems => print(&playmark::http::problems()),
         Command::Status { http, key_file } => status::run(http, key_file.as_deref()),
     };
     match done {
@@ -121,6 +132,10 @@ pub(crate) fn run() -> ExitCode {
         Err(Failure::Usage(why)) => say(&why, 2),
         Err(Failure::Running(why)) => say(&why, 1),
     }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    io::stdout().write_all(text.as_bytes()).map_err(Failure::running)
 }
 
 fn say(why: &anyhow::Error, code: u8) -> ExitCode {

@@ -12,10 +12,27 @@ use crate::{
     node::{OriginView, PeerView, Snapshot},
 };
 
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operating",
+    operation_id = "healthz",
+    summary = "Ask whether the process runs",
+    responses((status = 200, description = "It does.", content_type = "text/plain", body = String)),
+)]
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operating",
+    operation_id = "readyz",
+    summary = "Ask whether requests are taken",
+    responses((status = 200, description = "They are.", content_type = "text/plain", body = String)),
+    extensions(("x-problems" = json!(["not-ready", "catching-up"]))),
+)]
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
     let readiness = app.node().readiness();
     if !app.node().is_ready() {
@@ -28,7 +45,8 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Probl
 }
 
 /// How a node stands.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = Status)]
 pub struct StatusView {
     /// The node's name.
     pub name: String,
@@ -69,7 +87,7 @@ pub struct StatusView {
 }
 
 /// What is held of one origin.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OriginStatus {
     /// Which.
     pub origin: String,
@@ -90,7 +108,8 @@ pub struct OriginStatus {
 }
 
 /// A peer and its link.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PeerStatus)]
 pub struct PeerStatusView {
     /// Its name.
     pub name: String,
@@ -122,7 +141,8 @@ pub struct PeerStatusView {
 }
 
 /// How full the inbox is, in writes.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = Inbox)]
 pub struct InboxView {
     /// How many wait.
     pub len: usize,
@@ -130,6 +150,15 @@ pub struct InboxView {
     pub max: usize,
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/admin/status",
+    tag = "operating",
+    operation_id = "readStatus",
+    summary = "Ask how the node stands",
+    description = "What it holds of each origin, its peers and its queues.",
+    responses((status = 200, description = "How it stands.", body = StatusView)),
+)]
 pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, Problem> {
     let node = app.node();
     let Snapshot { name, origins, peers } = node.look().await?;

@@ -13,14 +13,22 @@ use serde_json::Value;
 
 use crate::{
     crdt::{ContentId, TitleId},
-    http::{App, Problem, auth::Visitor, body, lists, sessions, view::ResumeView},
+    http::{
+        App, Problem,
+        auth::Visitor,
+        body,
+        contract::{params::OfProfile, requests},
+        lists, sessions,
+        view::ResumeView,
+    },
 };
 
 /// How many contents one request may name: more than a screen shows.
 pub const BATCH_CONTENTS_MAX: usize = 100;
 
 /// What stands of the titles asked for.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = BatchOfResumePoints)]
 pub(super) struct Found {
     /// In the order of the request.
     resume_points: Vec<ResumeView>,
@@ -28,6 +36,17 @@ pub(super) struct Found {
     missing: Vec<String>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/v1/profiles/{profile}/resume-points:batchGet",
+    tag = "places",
+    operation_id = "batchGetResumePoints",
+    summary = "Ask where to go on, of many titles at once",
+    description = "In the order of the request. A content that is named twice is answered once.",
+    params(OfProfile),
+    request_body = requests::Batch,
+    responses((status = 200, description = "What stands of each.", body = Found)),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,

@@ -16,6 +16,7 @@ use crate::{
     http::{
         App, Problem,
         auth::{Lease, Visitor},
+        contract::{answers::ChangeLines, kinds, params::Patience},
         events::parse_cursor,
         news::{News, State},
         wait::{self, Wait},
@@ -32,12 +33,30 @@ const PAGE_BYTES_MAX: usize = 1024 * 1024;
 const CURSOR: HeaderName = HeaderName::from_static("cursor");
 const STALE: HeaderName = HeaderName::from_static("stale");
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// A cursor, `now`, or nothing for the beginning.
+    #[param(value_type = Option<kinds::Cursor>)]
     after: Option<String>,
+    /// How many lines the page has at most.
+    #[param(value_type = Option<kinds::ChangesLimit>)]
     limit: Option<String>,
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/changes",
+    tag = "following",
+    operation_id = "readChanges",
+    summary = "Read every title that changed",
+    description = "For systems that keep a copy of their own. A page without lines is the end; with `Prefer: wait=N` it \
+        then waits for the next change.",
+    params(Asked, Patience),
+    responses((status = 200, description = "A page of lines.", content_type = "application/x-ndjson", body = ChangeLines,
+        headers(("Cursor"), ("Stale"), ("Preference-Applied")))),
+    extensions(("x-problems" = json!(["cursor-gone"]))),
+)]
 pub(super) async fn read(
     Of(app): Of<App>,
     Extension(visitor): Extension<Visitor>,
@@ -93,16 +112,18 @@ fn parse_limit(text: &str) -> Result<usize, Problem> {
 }
 
 /// One line.
-#[derive(Serialize)]
-struct Line<'a> {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Change)]
+pub(super) struct Line<'a> {
     cursor: String,
     #[serde(flatten)]
     what: What<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ChangeOf)]
 #[serde(untagged)]
-enum What<'a> {
+pub(super) enum What<'a> {
     Title(&'a News),
     /// Something that concerns all titles of a profile.
     Profile {

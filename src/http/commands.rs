@@ -24,6 +24,10 @@ use crate::{
         App, Problem,
         auth::{Scope, Visitor},
         body, condition,
+        contract::{
+            params::{OfTitle, OnlyIf},
+            requests,
+        },
         durability::{self, Asked},
         sessions,
         view::ResumeView,
@@ -36,6 +40,18 @@ pub(super) type TitlePath = Result<Path<(String, String)>, PathRejection>;
 type Durability = Result<Query<Asked>, QueryRejection>;
 
 /// `PUT …/watched/{content}`
+#[utoipa::path(
+    put,
+    path = "/v1/profiles/{profile}/watched/{*content}",
+    tag = "commands",
+    operation_id = "markWatched",
+    summary = "Mark a title as watched, or not",
+    description = "The last word stands, whatever was played before it.",
+    params(OfTitle, Asked, OnlyIf),
+    request_body = requests::MarkWatched,
+    responses((status = 204, description = "It is done, and synced.", headers(("Dot"), ("Durability")))),
+    extensions(("x-problems" = json!(["precondition-failed", "too-many-contents"]))),
+)]
 pub(super) async fn watched(
     State(app): State<App>,
     path: TitlePath,
@@ -52,6 +68,18 @@ pub(super) async fn watched(
 }
 
 /// `PUT …/dismissed/{content}`
+#[utoipa::path(
+    put,
+    path = "/v1/profiles/{profile}/dismissed/{*content}",
+    tag = "commands",
+    operation_id = "dismiss",
+    summary = "Take a title out of the row",
+    description = "It is back when it is played again. The body may be left out.",
+    params(OfTitle, Asked, OnlyIf),
+    request_body = Option<requests::Nothing>,
+    responses((status = 204, description = "It is done, and synced.", headers(("Dot"), ("Durability")))),
+    extensions(("x-problems" = json!(["precondition-failed", "too-many-contents"]))),
+)]
 pub(super) async fn dismissed(
     State(app): State<App>,
     path: TitlePath,
@@ -82,6 +110,24 @@ async fn mark(
 ///
 /// A bookmark that was taken before under its name passes whatever the conditions say: what they were to
 /// guard has been done already (RFC 9110, 13.1.1).
+#[utoipa::path(
+    put,
+    path = "/v1/profiles/{profile}/resume-points/{*content}",
+    tag = "commands",
+    operation_id = "setResumePoint",
+    summary = "Set a place by hand",
+    description = "The place is above all that this node has shown of the title, and one of its own: what was there \
+        remains among the alternatives. Under a name in `session` the same place may be sent again.",
+    params(OfTitle, Asked, OnlyIf),
+    request_body = requests::SetPlace,
+    responses(
+        (status = 200, description = "The resume point, without a token.",
+            body = ResumeView, headers(("Dot"), ("Durability"), ("ETag"))),
+        (status = 204, description = "It is done, for whoever may write and not read.",
+            headers(("Dot"), ("Durability"))),
+    ),
+    extensions(("x-problems" = json!(["precondition-failed", "too-many-contents"]))),
+)]
 pub(super) async fn place(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
@@ -122,7 +168,8 @@ pub(super) fn show(app: &App, visitor: &Visitor, title: &TitleId, done: &Done) -
 }
 
 /// What erasing something is answered with.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Erasure)]
 pub(super) struct Erasing {
     /// By which its progress is asked for.
     erasure: String,
@@ -131,6 +178,18 @@ pub(super) struct Erasing {
 /// `DELETE …/titles/{content}`
 ///
 /// 202, for other replicas have still to hear of it: [`erasures`](super::erasures) says who has.
+#[utoipa::path(
+    delete,
+    path = "/v1/profiles/{profile}/titles/{*content}",
+    tag = "commands",
+    operation_id = "eraseTitle",
+    summary = "Erase all that is known of a title",
+    description = "For ever. Other replicas have still to hear of it: the answer says where to ask who has.",
+    params(OfTitle, Asked, OnlyIf),
+    responses((status = 202, description = "It is erased here, and will be everywhere.",
+        body = Erasing, headers(("Dot"), ("Durability"), ("Location")))),
+    extensions(("x-problems" = json!(["precondition-failed"]))),
+)]
 pub(super) async fn erase(
     State(app): State<App>,
     path: TitlePath,

@@ -50,6 +50,17 @@ pub(super) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
         .any(|tag| tag == "*" || tag.as_bytes() == etag)
 }
 
+/// Sends a text that is part of the build. Browsers keep it and ask whether it is still the one: a node that is upgraded serves another at once.
+pub(super) fn file(headers: &HeaderMap, kind: &'static str, text: &'static str) -> Response {
+    let etag = etag(&text);
+    let kept = (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if is_known(headers, &etag) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag), kept]).into_response();
+    }
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    ([(header::ETAG, etag), kept, kind], text).into_response()
+}
+
 /// Passes a request on only where what stands is what its caller takes it for.
 ///
 /// If-Match compares strongly (RFC 9110, 13.1.1): a weak tag never matches. `None` is a title without a

@@ -6,14 +6,21 @@ use axum::{
 };
 use serde::Deserialize;
 
-use crate::{crdt::Dot, http::Problem, node::Assurance};
+use crate::{
+    crdt::Dot,
+    http::{Problem, contract::kinds},
+    node::Assurance,
+};
 
 const DOT: HeaderName = HeaderName::from_static("dot");
 const DURABILITY: HeaderName = HeaderName::from_static("durability");
 
 /// `?durability=`
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// What the acknowledgement must survive at least.
+    #[param(value_type = Option<kinds::Durability>)]
     durability: Option<String>,
 }
 

@@ -8,12 +8,13 @@ use serde::Serialize;
 
 use crate::{
     crdt::Dot,
-    http::{App, Problem},
+    http::{App, Problem, contract::kinds},
     node::{Confirmed, Name},
 };
 
 /// How far an erasure has got, as far as this node knows.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ErasureProgress)]
 pub(super) struct ErasureView {
     erasure: String,
     /// This replica and every peer that is configured or was met in this life have confirmed.
@@ -22,7 +23,8 @@ pub(super) struct ErasureView {
 }
 
 /// One replica, which may or may not hold the fence where a power cut cannot take it.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Replica)]
 struct ReplicaView {
     name: String,
     region: String,
@@ -32,6 +34,17 @@ struct ReplicaView {
     confirmed: bool,
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/erasures/{dot}",
+    tag = "profiles",
+    operation_id = "readErasure",
+    summary = "Ask who has erased what was to be erased",
+    description = "The dot of any write may be asked for so.",
+    params(("dot" = kinds::Dot, Path, description = "`erasure` of the answer, or the dot of any write.")),
+    responses((status = 200, description = "Who has confirmed.", body = ErasureView)),
+    extensions(("x-problems" = json!(["unknown-dot"]))),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,

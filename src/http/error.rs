@@ -9,13 +9,15 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     crdt::IdError,
-    http::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN, auth::Denied, limits::Exceeded},
+    http::{
+        BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX, REQUEST_WITHIN,
+        auth::Denied,
+        limits::Exceeded,
+        problems::{Type, types as t},
+    },
     node::{ReadError, Readiness, WriteError},
     playback::{CountsWrongly, HeartbeatError, NoSuchPlace, OutOfOrder, Refused, TokenError},
 };
-
-/// Where the types of problems are explained; each is an anchor there.
-pub const PROBLEMS: &str = "https://github.com/playmark/playmark/blob/main/docs/API.md#";
 
 /// How long a player is asked to wait before it sends the same again, in seconds.
 const RETRY_AFTER_S: u32 = 1;
@@ -150,85 +152,55 @@ pub enum Problem {
     CatchingUp(Readiness),
 }
 
-/// What each problem is to a machine and to a person.
-struct Kind {
-    name: &'static str,
-    status: StatusCode,
-    title: &'static str,
-}
-
 impl Problem {
-    fn kind(&self) -> Kind {
-        use StatusCode as S;
-        let kind = |name, status, title| Kind { name, status, title };
+    /// What it is to a machine and to a person.
+    pub(super) fn kind(&self) -> &'static Type {
         match self {
             Self::Denied(why) => denied(why),
-            Self::Misdirected => kind("misdirected", S::MISDIRECTED_REQUEST, "Not this node's name"),
-            Self::ForeignOrigin => kind("foreign-origin", S::FORBIDDEN, "Not for pages of this origin"),
-            Self::TooManyRequests(_) => kind("too-many-requests", S::TOO_MANY_REQUESTS, "Too many requests"),
-            Self::TooManyContents { .. } => {
-                kind("too-many-contents", S::FORBIDDEN, "Too many titles in this profile")
-            }
-            Self::NoSuchPath => kind("no-such-path", S::NOT_FOUND, "No such path"),
-            Self::NoSuchMethod => kind("no-such-method", S::METHOD_NOT_ALLOWED, "No such method"),
-            Self::MediaType { .. } => kind("media-type", S::UNSUPPORTED_MEDIA_TYPE, "Wrong type of body"),
-            Self::BodyTooLarge => kind("body-too-large", S::PAYLOAD_TOO_LARGE, "Body too large"),
-            Self::TooManyHeartbeats { .. } => {
-                kind("too-many-heartbeats", S::PAYLOAD_TOO_LARGE, "Too many heartbeats")
-            }
-            Self::BodyTooSlow => kind("body-too-slow", S::REQUEST_TIMEOUT, "Body too slow"),
-            Self::BodyUnreadable(_) => kind("body-unreadable", S::BAD_REQUEST, "Body unreadable"),
-            Self::NotJson(_) | Self::Heartbeat(HeartbeatError::NotJson { .. }) => {
-                kind("not-json", S::BAD_REQUEST, "Not JSON")
-            }
+            Self::Misdirected => &t::MISDIRECTED,
+            Self::ForeignOrigin => &t::FOREIGN_ORIGIN,
+            Self::TooManyRequests(_) => &t::TOO_MANY_REQUESTS,
+            Self::TooManyContents { .. } => &t::TOO_MANY_CONTENTS,
+            Self::NoSuchPath => &t::NO_SUCH_PATH,
+            Self::NoSuchMethod => &t::NO_SUCH_METHOD,
+            Self::MediaType { .. } => &t::MEDIA_TYPE,
+            Self::BodyTooLarge => &t::BODY_TOO_LARGE,
+            Self::TooManyHeartbeats { .. } => &t::TOO_MANY_HEARTBEATS,
+            Self::BodyTooSlow => &t::BODY_TOO_SLOW,
+            Self::BodyUnreadable(_) => &t::BODY_UNREADABLE,
+            Self::NotJson(_) | Self::Heartbeat(HeartbeatError::NotJson { .. }) => &t::NOT_JSON,
             Self::Heartbeat(
                 HeartbeatError::Missing { .. }
                 | HeartbeatError::Wrong { .. }
                 | HeartbeatError::NotAnId { .. },
             )
-            | Self::Invalid { .. } => kind("invalid", S::UNPROCESSABLE_ENTITY, "Invalid value"),
-            Self::OutOfOrder(_) => kind("out-of-order", S::UNPROCESSABLE_ENTITY, "Samples out of order"),
-            Self::Token(TokenError::Malformed | TokenError::BadSignature) => {
-                kind("bad-token", S::UNAUTHORIZED, "Not a token of this cluster")
-            }
-            Self::Token(TokenError::UnknownEpoch { .. }) => {
-                kind("unknown-epoch", S::SERVICE_UNAVAILABLE, "A token from the future")
-            }
+            | Self::Invalid { .. } => &t::INVALID,
+            Self::OutOfOrder(_) => &t::OUT_OF_ORDER,
+            Self::Token(TokenError::Malformed | TokenError::BadSignature) => &t::BAD_TOKEN,
+            Self::Token(TokenError::UnknownEpoch { .. }) => &t::UNKNOWN_EPOCH,
             Self::Refused { why, .. } => refused(*why),
-            Self::CountsWrongly(_) => {
-                kind("counts-wrongly", S::UNPROCESSABLE_ENTITY, "Counts more than goes by")
-            }
-            Self::NoResumePoint { .. } => kind("no-resume-point", S::NOT_FOUND, "No resume point"),
-            Self::NotAsSaid { .. } => {
-                kind("precondition-failed", S::PRECONDITION_FAILED, "Not what was expected")
-            }
-            Self::NoSuchPlace(_) => kind("no-such-place", S::NOT_FOUND, "No such place"),
-            Self::UnknownDot => kind("unknown-dot", S::NOT_FOUND, "Unknown write"),
-            Self::CursorGone => kind("cursor-gone", S::GONE, "Cursor gone"),
-            Self::Write(WriteError::Full) | Self::StreamsFull => {
-                kind("full", S::SERVICE_UNAVAILABLE, "Too much to do")
-            }
-            Self::Write(WriteError::Leaving) | Self::NotReady => {
-                kind("not-ready", S::SERVICE_UNAVAILABLE, "Not ready")
-            }
-            Self::CatchingUp(_) => kind("catching-up", S::SERVICE_UNAVAILABLE, "Not caught up yet"),
-            Self::Write(WriteError::Unknown) | Self::TookTooLong => {
-                kind("unknown", S::SERVICE_UNAVAILABLE, "Unknown whether it stands")
-            }
-            Self::Write(WriteError::ValueTooLong { .. }) => {
-                kind("internal", S::INTERNAL_SERVER_ERROR, "A fault of this node")
-            }
-            Self::Read(_) => kind("store", S::SERVICE_UNAVAILABLE, "The store failed"),
+            Self::CountsWrongly(_) => &t::COUNTS_WRONGLY,
+            Self::NoResumePoint { .. } => &t::NO_RESUME_POINT,
+            Self::NotAsSaid { .. } => &t::PRECONDITION_FAILED,
+            Self::NoSuchPlace(_) => &t::NO_SUCH_PLACE,
+            Self::UnknownDot => &t::UNKNOWN_DOT,
+            Self::CursorGone => &t::CURSOR_GONE,
+            Self::Write(WriteError::Full) | Self::StreamsFull => &t::FULL,
+            Self::Write(WriteError::Leaving) | Self::NotReady => &t::NOT_READY,
+            Self::CatchingUp(_) => &t::CATCHING_UP,
+            Self::Write(WriteError::Unknown) | Self::TookTooLong => &t::UNKNOWN,
+            Self::Write(WriteError::ValueTooLong { .. }) => &t::INTERNAL,
+            Self::Read(_) => &t::STORE,
         }
     }
 
     /// The document without its envelope, as a batch carries it for one heartbeat.
     pub(super) fn document(&self) -> Value {
-        let Kind { name, status, title } = self.kind();
+        let kind = self.kind();
         let mut members = Map::new();
-        members.insert("type".into(), json!(format!("{PROBLEMS}{name}")));
-        members.insert("title".into(), json!(title));
-        members.insert("status".into(), json!(status.as_u16()));
+        members.insert("type".into(), json!(kind.uri()));
+        members.insert("title".into(), json!(kind.title));
+        members.insert("status".into(), json!(kind.status));
         members.insert("detail".into(), json!(self.to_string()));
         self.extend(&mut members);
         Value::Object(members)
@@ -330,37 +302,27 @@ fn waits_for(readiness: Readiness) -> &'static str {
     }
 }
 
-fn denied(why: &Denied) -> Kind {
-    use StatusCode as S;
-    let (name, status, title) = match why {
-        Denied::Nobody => ("unauthenticated", S::UNAUTHORIZED, "Who asks?"),
-        Denied::Invalid(_) => ("bad-credential", S::UNAUTHORIZED, "Not a credential for this node"),
-        Denied::Expired => ("credential-expired", S::UNAUTHORIZED, "Credential expired"),
-        Denied::KeysUnknown => {
-            ("keys-unknown", S::SERVICE_UNAVAILABLE, "The issuer's keys are not known yet")
-        }
-        Denied::NoScope { .. } => ("no-scope", S::FORBIDDEN, "Not allowed"),
-        Denied::NotForProfile | Denied::NotForEverybody => {
-            ("not-your-profile", S::FORBIDDEN, "Not for this profile")
-        }
-    };
-    Kind { name, status, title }
+fn denied(why: &Denied) -> &'static Type {
+    match why {
+        Denied::Nobody => &t::UNAUTHENTICATED,
+        Denied::Invalid(_) => &t::BAD_CREDENTIAL,
+        Denied::Expired => &t::CREDENTIAL_EXPIRED,
+        Denied::KeysUnknown => &t::KEYS_UNKNOWN,
+        Denied::NoScope { .. } => &t::NO_SCOPE,
+        Denied::NotForProfile | Denied::NotForEverybody => &t::NOT_YOUR_PROFILE,
+    }
 }
 
-fn refused(why: Refused) -> Kind {
-    use StatusCode as S;
-    let (name, status, title) = match why {
-        Refused::NotTheTokens { .. } => {
-            ("not-the-tokens", S::UNPROCESSABLE_ENTITY, "Not what the token says")
-        }
-        Refused::NoRight => ("no-right", S::FORBIDDEN, "No right to report"),
-        Refused::Erased => ("erased", S::GONE, "Erased"),
-        Refused::ClockRunsWild { .. } => ("clock-runs-wild", S::CONFLICT, "The player's clock runs wild"),
-        Refused::Expired => ("token-expired", S::UNAUTHORIZED, "Token expired"),
-        Refused::BeyondYear2200 => ("beyond-2200", S::UNPROCESSABLE_ENTITY, "Dated beyond 2200"),
-        Refused::TooOld { .. } => ("too-old", S::UNPROCESSABLE_ENTITY, "Too old"),
-    };
-    Kind { name, status, title }
+fn refused(why: Refused) -> &'static Type {
+    match why {
+        Refused::NotTheTokens { .. } => &t::NOT_THE_TOKENS,
+        Refused::NoRight => &t::NO_RIGHT,
+        Refused::Erased => &t::ERASED,
+        Refused::ClockRunsWild { .. } => &t::CLOCK_RUNS_WILD,
+        Refused::Expired => &t::TOKEN_EXPIRED,
+        Refused::BeyondYear2200 => &t::BEYOND_2200,
+        Refused::TooOld { .. } => &t::TOO_OLD,
+    }
 }
 
 /// When to come again, in the fields of HTTP and in those of its draft on rates
@@ -387,7 +349,7 @@ impl From<Exceeded> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.kind().status;
+        let status = self.kind().code();
         if let Self::Read(why) = &self {
             tracing::error!(%why, "the store cannot be read");
         }

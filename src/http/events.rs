@@ -26,6 +26,10 @@ use crate::{
     http::{
         App, Problem,
         auth::{Lease, Visitor},
+        contract::{
+            kinds,
+            params::{OfProfile, Resumption},
+        },
         news::{State, Told},
     },
     node::{Cursor, Found, ReadError, Subscription},
@@ -49,16 +53,32 @@ pub const RECONNECT_TITLES_MAX: usize = 1_024;
 /// About how much is said in one piece. A client that does not read holds up no more than this.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
     /// Whose writes are no news.
+    #[param(value_type = Option<kinds::Session>)]
     session: Option<String>,
     /// Where to go on, for clients that cannot send the header.
+    #[param(value_type = Option<kinds::Cursor>)]
     after: Option<String>,
 }
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
+#[utoipa::path(
+    get,
+    path = "/v1/profiles/{profile}/events",
+    tag = "following",
+    operation_id = "followProfile",
+    summary = "Follow a profile",
+    description = "Server-sent events, without an end: `resume` brings a title as it stands, `stale` says that this node \
+        does not know yet all that was told elsewhere, `reset` that everything must be read anew. Each `id` is a cursor, \
+        with which any node goes on.",
+    params(OfProfile, Asked, Resumption),
+    responses((status = 200, description = "The stream.", content_type = "text/event-stream", body = String)),
+    extensions(("x-problems" = json!(["full"]))),
+)]
 pub(super) async fn follow(
     Of(app): Of<App>,
     Extension(visitor): Extension<Visitor>,

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// An answer's reasons.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Explanation)]
 pub(super) struct ExplanationView {
     thresholds: Thresholds,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,13 +30,14 @@ pub(super) struct ExplanationView {
 }
 
 /// What the sessions were judged by.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Thresholds {
     engaged_ms: u64,
     completed_percent: u8,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ConsideredSession)]
 struct ConsideredView {
     session: String,
     verdict: &'static str,

@@ -21,12 +21,13 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hyper::body::Frame;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::{
     crdt::{ContentId, ProfileId, Register, Slot, TitleId, WallTime},
     http::{
-        App, Problem, lists,
+        App, Problem,
+        contract::{answers::ExportLines, params::OfProfile},
+        lists,
         view::{ResumeView, StampView},
     },
     node::ReadError,
@@ -39,6 +40,16 @@ pub const EXPORT_PIECE_BYTES: usize = 64 * 1024;
 /// How many titles' names are read ahead.
 const NAMES_AHEAD: usize = 64;
 
+#[utoipa::path(
+    get,
+    path = "/v1/profiles/{profile}/export",
+    tag = "profiles",
+    operation_id = "exportProfile",
+    summary = "Read everything that is held of a profile",
+    description = "One title a line, and a last line that says how many there were. Without it the export is not whole.",
+    params(OfProfile),
+    responses((status = 200, description = "The lines.", content_type = "application/x-ndjson", body = ExportLines)),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,
@@ -88,7 +99,7 @@ impl Lines {
         while !self.is_over && piece.len() < EXPORT_PIECE_BYTES {
             let Some(title) = self.next_title()? else {
                 self.is_over = true;
-                write_line(&mut piece, &json!({"end": true, "titles": self.titles}));
+                write_line(&mut piece, &EndLine { end: true, titles: self.titles });
                 break;
             };
             let found = self.app.node().title(&title)?;
@@ -115,8 +126,9 @@ fn write_line(piece: &mut Vec<u8>, line: &impl Serialize) {
 }
 
 /// All that is held of a title.
-#[derive(Serialize)]
-struct TitleLine {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ExportedTitle)]
+pub(super) struct TitleLine {
     content: String,
     watched: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,9 +136,18 @@ struct TitleLine {
     registers: Vec<RegisterView>,
 }
 
+/// The last line.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct EndLine {
+    end: bool,
+    /// How many titles there were.
+    titles: usize,
+}
+
 /// A register as it stands.
-#[derive(Serialize)]
-struct RegisterView {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Register)]
+pub(super) struct RegisterView {
     slot: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
@@ -137,9 +158,9 @@ struct RegisterView {
 }
 
 /// What a register says.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
-enum Said {
+pub(super) enum Said {
     Sample(Box<SampleView>),
     Watched {
         watched: bool,
@@ -152,8 +173,9 @@ enum Said {
 }
 
 /// A sample with everything that it holds.
-#[derive(Serialize)]
-struct SampleView {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Sample)]
+pub(super) struct SampleView {
     seq: u32,
     elapsed_ms: Option<u64>,
     position_ms: u64,

@@ -18,6 +18,10 @@ use crate::{
         App, Problem,
         auth::Visitor,
         body::{self, Heartbeats},
+        contract::{
+            answers::{Answered, HeartbeatLines, Item},
+            kinds, requests,
+        },
         door::{Admitted, Door},
         durability::{self, Asked},
         titles::Titles,
@@ -30,9 +34,9 @@ use crate::{
 const INTERVAL: HeaderName = HeaderName::from_static("heartbeat-interval-ms");
 
 /// What became of one heartbeat.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Verdict {
+pub(super) enum Verdict {
     /// It stands.
     Stored,
     /// Nothing was to be written, or something later of its session stands.
@@ -42,20 +46,25 @@ enum Verdict {
 }
 
 /// The answer to one heartbeat.
-#[derive(Serialize)]
-struct Told {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Report)]
+pub(super) struct Told {
     result: Verdict,
+    /// What stands there.
     #[serde(serialize_with = "as_text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<kinds::Dot>)]
     dot: Option<Dot>,
     #[serde(flatten)]
     fresh: Fresh,
+    /// The place that won.
     #[serde(skip_serializing_if = "Option::is_none")]
     resume: Option<ResumeView>,
 }
 
 /// A fresh token, where the player should go on under one.
-#[derive(Serialize, Default)]
-struct Fresh {
+#[derive(Serialize, Default, utoipa::ToSchema)]
+#[schema(as = FreshToken)]
+pub(super) struct Fresh {
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,13 +72,41 @@ struct Fresh {
 }
 
 /// The answer to many.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Reports)]
 pub(super) struct ToldMany {
+    /// In the order of the request.
+    #[schema(value_type = Vec<Item<Told>>)]
     pub(super) results: Vec<Value>,
     #[serde(flatten)]
     fresh: Fresh,
 }
 
+#[utoipa::path(
+    post,
+    path = "/v1/heartbeats",
+    tag = "playing",
+    operation_id = "report",
+    summary = "Report where a player is",
+    description = "One report, a list of them, or one a line. The answer comes after the commit; sent again, to any \
+        node, a report under a token changes nothing. Such a report needs no credential.",
+    params(Asked),
+    request_body(content(
+        (requests::Heartbeats = "application/json"),
+        (HeartbeatLines = "application/x-ndjson"),
+        (HeartbeatLines = "text/plain"),
+    )),
+    responses(
+        (status = 200, description = "One report about which there is something to say, or many.",
+            body = Answered, headers(("Dot"), ("Durability"), ("Heartbeat-Interval-Ms"))),
+        (status = 204, description = "One report was taken, and there is nothing to say.",
+            headers(("Dot"), ("Durability"), ("Heartbeat-Interval-Ms"))),
+    ),
+    extensions(("x-problems" = json!([
+        "too-many-heartbeats", "out-of-order", "bad-token", "token-expired", "unknown-epoch", "not-the-tokens",
+        "no-right", "erased", "clock-runs-wild", "beyond-2200", "too-old", "too-many-contents",
+    ]))),
+)]
 pub(super) async fn take(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,

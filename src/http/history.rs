@@ -13,14 +13,16 @@ use serde::Serialize;
 use crate::{
     http::{
         App, Problem,
-        lists::{Asked, List},
+        contract::params::{Known, OfProfile},
+        lists::{Asked, List, PageView},
         view::{PlaceView, StampView},
     },
     playback::{Seen, Title, page},
 };
 
 /// A title of the history.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = SeenTitle)]
 pub(super) struct SeenView {
     content: String,
     latest: StampView,
@@ -32,6 +34,19 @@ pub(super) struct SeenView {
     place: Option<PlaceView>,
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/profiles/{profile}/history",
+    tag = "places",
+    operation_id = "readHistory",
+    summary = "Read everything that the viewer had to do with",
+    description = "The latest activity of any kind first.",
+    params(OfProfile, Asked, Known),
+    responses(
+        (status = 200, description = "A page of the history.", body = PageView<'_, SeenView>, headers(("ETag"))),
+        (status = 304, description = "It is the one that the caller has.", headers(("ETag"))),
+    ),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,

@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 use crate::{
     crdt::{ContentId, ProfileId},
-    http::{App, Problem, condition},
+    http::{App, Problem, condition, contract::kinds},
     playback::{Cursor, PAGE_DEFAULT, PAGE_MAX, Page, Title},
 };
 
@@ -26,10 +26,15 @@ pub const LISTED_MAX: usize = 10_000;
 pub(super) const TURN_TITLES: usize = 64;
 
 /// What is asked of a page.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// How many titles the page has at most.
+    #[param(value_type = Option<kinds::Limit>)]
     limit: Option<String>,
+    /// `next` of the page before, as it came.
     cursor: Option<String>,
+    /// `series`: of the titles that name the same series only the latest. For the row alone.
     group: Option<String>,
 }
 
@@ -42,8 +47,9 @@ pub(super) struct List {
 }
 
 /// A page as clients see it.
-#[derive(Serialize)]
-struct PageView<'a, T> {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Page)]
+pub(super) struct PageView<'a, T> {
     profile: &'a str,
     titles: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]

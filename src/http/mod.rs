@@ -16,6 +16,7 @@ mod body;
 mod changes;
 mod commands;
 mod condition;
+mod contract;
 pub mod cors;
 mod door;
 mod durability;
@@ -30,7 +31,9 @@ mod history;
 pub mod limits;
 mod lists;
 mod news;
+mod pages;
 mod places;
+mod problems;
 mod profiles;
 mod resume_points;
 mod row;
@@ -46,12 +49,14 @@ pub use admin::{InboxView, OriginStatus, PeerStatusView, StatusView};
 pub use batch::BATCH_CONTENTS_MAX;
 pub use body::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX};
 pub use changes::CHANGES_MAX;
-pub use error::{PROBLEMS, Problem};
+pub use contract::text as contract;
+pub use error::Problem;
 pub use events::{BEAT_EVERY, RECONNECT_TITLES_MAX};
 pub use export::EXPORT_PIECE_BYTES;
 pub use gate::Gate;
 pub use lists::LISTED_MAX;
 pub use news::TOLD_EVERY;
+pub use problems::{PROBLEMS, markdown as problems};
 pub use server::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, HEADERS_MAX, LEAVE_WITHIN, serve};
 pub use sync::{SYNC_CHANGES_MAX, SYNC_COMMANDS_MAX, SYNC_SESSIONS_MAX};
 pub use wait::{WAIT_MAX, WAITS_MAX};
@@ -64,13 +69,13 @@ use axum::{
     http::HeaderValue,
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{delete, get, post, put},
 };
 use ipnet::IpNet;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     time::timeout,
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     crdt::ProfileId,
@@ -178,32 +183,8 @@ impl App {
     /// Every route, with its fallbacks and the bound on a request's time.
     pub fn router(self) -> Router {
         let cors = self.gate().cors();
-        let router = Router::new()
-            .route("/v1/sessions", post(sessions::open))
-            .route("/v1/heartbeats", post(heartbeats::take))
-            .route("/v1/sync", post(sync::take))
-            .route("/v1/profiles/{profile}/resume-points:batchGet", post(batch::read))
-            .route("/v1/profiles/{profile}/places/{*content}", get(places::read).post(places::back))
-            .route("/v1/profiles/{profile}/continue-watching", get(row::read))
-            .route("/v1/profiles/{profile}/history", get(history::read))
-            .route("/v1/profiles/{profile}/export", get(export::read))
-            .route(
-                "/v1/profiles/{profile}/resume-points/{*content}",
-                get(resume_points::read).put(commands::place),
-            )
-            .route("/v1/profiles/{profile}/watched/{*content}", put(commands::watched))
-            .route("/v1/profiles/{profile}/dismissed/{*content}", put(commands::dismissed))
-            .route("/v1/profiles/{profile}/titles/{*content}", delete(commands::erase))
-            .route("/v1/profiles/{profile}/events", get(events::follow))
-            .route("/v1/changes", get(changes::read))
-            .route("/v1/profiles/{profile}", delete(profiles::erase))
-            .route("/v1/profiles/{profile}/settings", get(profiles::settings).put(profiles::settle))
-            .route("/v1/erasures/{dot}", get(erasures::read))
-            .route("/v1/admin/status", get(admin::status))
-            .route("/sdk/playmark.js", get(sdk::module))
-            .route("/sdk/playmark.d.ts", get(sdk::types))
-            .route("/healthz", get(admin::healthz))
-            .route("/readyz", get(admin::readyz))
+        let (router, _) = routes().split_for_parts();
+        let router = router
             .fallback(async || Problem::NoSuchPath)
             .method_not_allowed_fallback(async || Problem::NoSuchMethod)
             .layer(middleware::from_fn_with_state(self.clone(), gate::pass))
@@ -279,6 +260,37 @@ impl App {
         };
         u64::try_from(self.policy().heartbeat_interval.as_millis()).unwrap_or(u64::MAX).saturating_mul(factor)
     }
+}
+
+/// Every route with what the contract says of it: one list, in which neither stands alone.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(contract::head())
+        .routes(routes!(sessions::open))
+        .routes(routes!(heartbeats::take))
+        .routes(routes!(sync::take))
+        .routes(routes!(resume_points::read, commands::place))
+        .routes(routes!(batch::read))
+        .routes(routes!(places::read, places::back))
+        .routes(routes!(row::read))
+        .routes(routes!(history::read))
+        .routes(routes!(commands::watched))
+        .routes(routes!(commands::dismissed))
+        .routes(routes!(commands::erase))
+        .routes(routes!(profiles::settings, profiles::settle))
+        .routes(routes!(export::read))
+        .routes(routes!(profiles::erase))
+        .routes(routes!(erasures::read))
+        .routes(routes!(events::follow))
+        .routes(routes!(changes::read))
+        .routes(routes!(admin::status))
+        .routes(routes!(admin::healthz))
+        .routes(routes!(admin::readyz))
+        .routes(routes!(contract::serve))
+        .routes(routes!(pages::docs::read))
+        .routes(routes!(problems::page::index))
+        .routes(routes!(problems::page::read))
+        .routes(routes!(sdk::module))
+        .routes(routes!(sdk::types))
 }
 
 async fn bound(request: Request, next: Next) -> Response {

@@ -16,7 +16,7 @@ use crate::{
 pub const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// A title as it stands.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub(super) enum News {
     /// Somebody has left a place in it.

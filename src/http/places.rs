@@ -16,15 +16,20 @@ use crate::{
         body,
         commands::{Done, Found, TitlePath, give, show, title},
         condition,
+        contract::{
+            params::{Known, OfTitle, OnlyIf},
+            requests,
+        },
         durability::{self, Asked},
         sessions,
-        view::PlaceView,
+        view::{PlaceView, ResumeView},
     },
     playback::{NoSuchPlace, Place, ResumePoint, SessionId, restore},
 };
 
 /// A title's places, the latest first.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Places)]
 pub(super) struct PlacesView {
     profile: String,
     content: String,
@@ -32,7 +37,8 @@ pub(super) struct PlacesView {
 }
 
 /// Where one session left the title.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = LeftPlace)]
 struct LeftView {
     #[serde(flatten)]
     place: PlaceView,
@@ -45,6 +51,19 @@ struct LeftView {
 }
 
 /// `GET`: a title without places has none.
+#[utoipa::path(
+    get,
+    path = "/v1/profiles/{profile}/places/{*content}",
+    tag = "places",
+    operation_id = "listPlaces",
+    summary = "List everywhere the viewer has been in a title",
+    description = "The latest first. A title without places has an empty list.",
+    params(OfTitle, Known),
+    responses(
+        (status = 200, description = "The places.", body = PlacesView, headers(("ETag"))),
+        (status = 304, description = "It is the one that the caller has.", headers(("ETag"))),
+    ),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     path: TitlePath,
@@ -72,6 +91,24 @@ fn left(point: &ResumePoint) -> Vec<LeftView> {
 }
 
 /// `POST`: makes one of the places the resume point, as setting it by hand does.
+#[utoipa::path(
+    post,
+    path = "/v1/profiles/{profile}/places/{*content}",
+    tag = "commands",
+    operation_id = "restorePlace",
+    summary = "Go back to a place",
+    description = "Makes one of the title's places the resume point, as setting it by hand does. Sent again before \
+        anything else happens, it changes nothing.",
+    params(OfTitle, Asked, OnlyIf),
+    request_body = requests::Restore,
+    responses(
+        (status = 200, description = "The resume point, without a token.",
+            body = ResumeView, headers(("Dot"), ("Durability"), ("ETag"))),
+        (status = 204, description = "It was done, for whoever may write and not read.",
+            headers(("Dot"), ("Durability"))),
+    ),
+    extensions(("x-problems" = json!(["no-such-place", "precondition-failed"]))),
+)]
 pub(super) async fn back(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,

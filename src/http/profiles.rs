@@ -19,6 +19,10 @@ use crate::{
         App, Problem, body,
         commands::{Erasing, give, vantage},
         condition,
+        contract::{
+            params::{Known, OfProfile, OnlyIf},
+            requests,
+        },
         durability::{self, Asked},
         lists::{self, TURN_TITLES},
     },
@@ -31,7 +35,8 @@ use crate::{
 const FENCES_MAX: usize = 1_024;
 
 /// What counts for a profile.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Settings)]
 struct SettingsView {
     profile: String,
     recording: &'static str,
@@ -60,6 +65,18 @@ impl SettingsView {
 }
 
 /// `GET /v1/profiles/{profile}/settings`
+#[utoipa::path(
+    get,
+    path = "/v1/profiles/{profile}/settings",
+    tag = "profiles",
+    operation_id = "readSettings",
+    summary = "Read what counts for a profile",
+    params(OfProfile, Known),
+    responses(
+        (status = 200, description = "The settings.", body = SettingsView, headers(("ETag"))),
+        (status = 304, description = "It is the one that the caller has.", headers(("ETag"))),
+    ),
+)]
 pub(super) async fn settings(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,
@@ -71,6 +88,19 @@ pub(super) async fn settings(
 /// `PUT /v1/profiles/{profile}/settings`
 ///
 /// The whole of them: what a request leaves out is the node's again.
+#[utoipa::path(
+    put,
+    path = "/v1/profiles/{profile}/settings",
+    tag = "profiles",
+    operation_id = "settle",
+    summary = "Settle what counts for a profile",
+    description = "All of it: what a request leaves out is the node's again. Thresholds apply backwards.",
+    params(OfProfile, Asked, OnlyIf),
+    request_body = requests::Settle,
+    responses((status = 200, description = "The settings.",
+        body = SettingsView, headers(("Dot"), ("Durability"), ("ETag")))),
+    extensions(("x-problems" = json!(["precondition-failed"]))),
+)]
 pub(super) async fn settle(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,
@@ -96,6 +126,17 @@ fn read(app: &App, profile: &ProfileId) -> Result<SettingsView, Problem> {
 ///
 /// The titles that lie above the profile's fence have fences of their own, which are written before it: whoever
 /// has the last of them has all.
+#[utoipa::path(
+    delete,
+    path = "/v1/profiles/{profile}",
+    tag = "profiles",
+    operation_id = "eraseProfile",
+    summary = "Erase all that is known of a profile",
+    description = "For ever, but for its settings. Sent again it is a later erasure, of what was played since.",
+    params(OfProfile, Asked),
+    responses((status = 202, description = "It is erased here, and will be everywhere.",
+        body = Erasing, headers(("Dot"), ("Durability"), ("Location")))),
+)]
 pub(super) async fn erase(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,

@@ -17,6 +17,10 @@ use crate::{
         App, Problem,
         auth::{Lease, Visitor},
         condition,
+        contract::{
+            kinds,
+            params::{Known, OfTitle, Patience},
+        },
         explain::{self, ExplanationView},
         sessions,
         view::ResumeView,
@@ -25,13 +29,33 @@ use crate::{
     playback::{explain, is_watched, plays},
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
     /// A write that the answer must know of.
+    #[param(value_type = Option<kinds::Dot>)]
     after: Option<String>,
+    /// `1` adds what the answer was made from.
+    #[param(value_type = Option<kinds::Flag>)]
     explain: Option<String>,
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/profiles/{profile}/resume-points/{*content}",
+    tag = "places",
+    operation_id = "readResumePoint",
+    summary = "Ask where to go on",
+    description = "With `If-None-Match` and `Prefer: wait=N` the answer comes when the place is another than the tagged \
+        one, or after N seconds.",
+    params(OfTitle, Asked, Known, Patience),
+    responses(
+        (status = 200, description = "The place.", body = ResumeView, headers(("ETag"))),
+        (status = 304, description = "The place is the one that the caller knows.",
+            headers(("ETag"), ("Token"), ("Preference-Applied"))),
+    ),
+    extensions(("x-problems" = json!(["no-resume-point"]))),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,

@@ -13,14 +13,16 @@ use serde::Serialize;
 use crate::{
     http::{
         App, Problem,
-        lists::{Asked, List},
+        contract::params::{Known, OfProfile},
+        lists::{Asked, List, PageView},
         view::PlaceView,
     },
     playback::{Cursor, Grouping, Started, Title, row},
 };
 
 /// A title of the row.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = StartedTitle)]
 pub(super) struct StartedView {
     content: String,
     #[serde(flatten)]
@@ -30,6 +32,19 @@ pub(super) struct StartedView {
     dot: String,
 }
 
+#[utoipa::path(
+    get,
+    path = "/v1/profiles/{profile}/continue-watching",
+    tag = "places",
+    operation_id = "continueWatching",
+    summary = "Read the row: what the viewer can go on with",
+    description = "The latest activity first. What is played while somebody pages moves to the front of a fresh list.",
+    params(OfProfile, Asked, Known),
+    responses(
+        (status = 200, description = "A page of the row.", body = PageView<'_, StartedView>, headers(("ETag"))),
+        (status = 304, description = "It is the one that the caller has.", headers(("ETag"))),
+    ),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,

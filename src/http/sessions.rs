@@ -15,6 +15,7 @@ use crate::{
         App, Problem,
         auth::{Scope, Visitor},
         body,
+        contract::requests,
         view::ResumeView,
     },
     node::identity,
@@ -22,16 +23,35 @@ use crate::{
 };
 
 /// A session, opened. Nothing is stored: the token carries all of it.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = OpenedSession)]
 pub(super) struct Opened {
     session: String,
+    /// To report under.
     token: String,
+    /// The moment from which the player's `elapsed_ms` counts.
     anchor_ms: u64,
+    /// The last moment whose samples are taken under the token.
     expires_ms: u64,
+    /// How often the player is asked to report.
     heartbeat_interval_ms: u64,
+    /// Where to go on, where there is a place.
+    #[schema(required)]
     resume: Option<ResumeView>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    tag = "playing",
+    operation_id = "openSession",
+    summary = "Open a session",
+    description = "A session is one load of one title on one screen. Its answer carries the token to report under, \
+        and where to go on. Nothing is stored.",
+    request_body = requests::OpenSession,
+    responses((status = 201, description = "The session is open.", body = Opened)),
+    extensions(("x-problems" = json!(["too-many-contents"]))),
+)]
 pub(super) async fn open(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,

@@ -4,55 +4,73 @@ use serde::Serialize;
 
 use crate::{
     crdt::{Stamp, TitleId},
-    http::explain::ExplanationView,
+    http::{contract::kinds, explain::ExplanationView},
     playback::{Alternative, Place, ResumePoint, Series},
 };
 
 /// When a viewer did something.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Stamp)]
 pub(super) struct StampView {
+    /// On the time line of the replica set.
     time_ms: u64,
     counter: u32,
 }
 
 /// Where one session left the title.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Place)]
 pub(super) struct PlaceView {
+    /// Whose place it is.
     session: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
+    /// Where the last activity was.
     position_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     series: Option<String>,
+    #[schema(value_type = kinds::Event)]
     event: &'static str,
     stamp: StampView,
+    #[schema(value_type = kinds::TimeQuality)]
     time_quality: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Alternative)]
 struct AlternativeView {
     #[serde(flatten)]
     place: PlaceView,
+    /// Whether neither it nor the resume point had seen the other.
     concurrent: bool,
 }
 
 /// The answer to "where?".
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ResumePoint)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a member that players read")]
 pub(super) struct ResumeView {
     profile: String,
     content: String,
     #[serde(flatten)]
     place: PlaceView,
+    /// Where to begin: the position, or 0 where the title is completed.
     resume_position_ms: u64,
+    /// Past the credits marker or the threshold.
     completed: bool,
+    /// Seen, now or before.
     watched: bool,
+    /// How many of its sessions have reached the end.
     plays: usize,
+    /// Taken out of the row, and not played since.
     dismissed: bool,
+    /// The other sessions' places, the latest first.
     alternatives: Vec<AlternativeView>,
+    /// The write that stands there.
     dot: String,
+    /// Whether the node could not wait for what was asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) stale: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

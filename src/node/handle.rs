@@ -302,6 +302,13 @@ pub(super) fn inbox_bounds() -> (Arc<Semaphore>, Arc<Semaphore>) {
 #[error(transparent)]
 pub struct ReadError(#[from] StoreError);
 
+impl ReadError {
+    /// The error that a store gives whose device has failed.
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self(StoreError::Io(why.into()))
+    }
+}
+
 /// Says why a write has no acknowledgement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum WriteError {

@@ -46,7 +46,7 @@ pub use explain::{Considered, Explanation, Verdict, explain};
 pub use heartbeat::{Heartbeat, HeartbeatError, RATE_MAX, SPAN_MS_MAX};
 pub use history::Seen;
 pub use list::{Cursor, Listed, NotACursor, PAGE_DEFAULT, PAGE_MAX, Page, page};
-pub use offline::{Clocks, Offline};
+pub use offline::{Clocks, Offline, TIME_MS_MAX};
 pub use order::{Order, What};
 pub use policy::{ENGAGED, End, MAX_OFFLINE_AGE, Policy, PolicyError};
 pub use request::{OutOfOrder, settle};

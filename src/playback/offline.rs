@@ -14,7 +14,7 @@ use crate::{
 
 /// The latest time that a device can say, in milliseconds: how far off its clock is does not matter, but
 /// beyond this number JSON is not exact.
-const TIME_MS_MAX: u64 = 1 << 53;
+pub const TIME_MS_MAX: u64 = 1 << 53;
 
 /// What holds for everything that a device tells at one sending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

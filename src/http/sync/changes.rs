@@ -47,9 +47,13 @@ impl Since {
 }
 
 /// A page.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Missed {
+    /// Where a cursor was sent: what has changed since.
+    #[schema(required = false)]
     changes: Vec<What>,
+    /// Where a cursor was sent: where to go on.
+    #[schema(required = false)]
     cursor: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     more: bool,
@@ -58,7 +62,8 @@ pub(super) struct Missed {
     stale: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = MissedChange)]
 #[serde(untagged)]
 enum What {
     Title(News),

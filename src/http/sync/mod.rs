@@ -35,7 +35,9 @@ use crate::{
     http::{
         App, Problem,
         auth::{Scope, Visitor},
-        body, durability,
+        body,
+        contract::{answers::Item, requests},
+        durability,
         heartbeats::{self, ToldMany},
         sessions,
     },
@@ -62,20 +64,38 @@ struct Asked {
 }
 
 /// The answer: a part for each that was asked for, its items in the same order.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Synced)]
 struct Told {
     /// The node's time, of which the device has now heard.
     now_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Item<tokens::Derived>>>)]
     tokens: Option<Vec<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     heartbeats: Option<ToldMany>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Item<heartbeats::Told>>>)]
     commands: Option<Vec<Value>>,
     #[serde(flatten)]
+    #[schema(value_type = Missed)]
     missed: Option<Missed>,
 }
 
+#[utoipa::path(
+    post,
+    path = "/v1/sync",
+    tag = "playing",
+    operation_id = "sync",
+    summary = "Come back online",
+    description = "A device that was away says what it did and hears what it missed. Every part may be left out, and \
+        sent again, to any node: nothing happens twice. Its items stand or fall alone.",
+    params(durability::Asked),
+    request_body = requests::Sync,
+    responses((status = 200, description = "A part for each that was asked for, its items in the same order.",
+        body = Told, headers(("Durability")))),
+    extensions(("x-problems" = json!(["too-many-heartbeats", "out-of-order"]))),
+)]
 pub(super) async fn take(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,

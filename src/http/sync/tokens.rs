@@ -10,8 +10,9 @@ use crate::{
 };
 
 /// A token, derived. Nothing is stored: the device keeps it beside its samples.
-#[derive(Serialize)]
-struct Derived {
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = DerivedToken)]
+pub(super) struct Derived {
     session: String,
     token: String,
     anchor_ms: u64,

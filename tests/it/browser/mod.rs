@@ -5,14 +5,8 @@
 
 mod chromium;
 mod cinema;
-mod nodes;
-mod offline;
 mod outages;
-mod returning;
-mod television;
-mod tokens;
 mod watching;
 
-use chromium::{Browser, Network};
+use chromium::Browser;
 use cinema::Cinema;
-use television::Television;

@@ -5,7 +5,7 @@ use reqwest::{Response, header};
 use serde_json::Value;
 
 /// The page that explains every type of problem.
-const API: &str = include_str!("../../../docs/API.md");
+const PAGE: &str = include_str!("../../../docs/PROBLEMS.md");
 
 /// Reads an answer that must be this problem, in every way that the documentation promises.
 pub(crate) async fn problem(answer: Response, status: u16, kind: &str, of: &str) -> Value {
@@ -25,7 +25,7 @@ pub(crate) fn kind_of(document: &Value) -> (u16, &str) {
     let kind = document["type"].as_str().and_then(|it| it.strip_prefix(PROBLEMS)).expect("a type");
     let status = document["status"].as_u64().and_then(|it| u16::try_from(it).ok()).expect("a status");
     assert!(document["title"].is_string() && document["detail"].is_string(), "{document}");
-    let row = format!("<a id=\"{kind}\"></a>`{kind}` | {status} |");
-    assert!(API.contains(&row), "docs/API.md has no row {row}");
+    let row = format!("| [`{kind}`](#{kind}) | {status} |");
+    assert!(PAGE.contains(&row), "docs/PROBLEMS.md has no row {row}");
     (status, kind)
 }
