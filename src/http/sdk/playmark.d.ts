@@ -1,4 +1,4 @@
-/** A place in a title, as a server answers with it. */
+/** A place in a title, as a node answers with it. */
 export interface ResumePoint {
   profile: string;
   content: string;
@@ -13,11 +13,11 @@ export interface ResumePoint {
 }
 
 /** Why a place is offered. */
-export type Cause = "start" | "wake" | "unpaused" | "online" | "renewed";
+export type Cause = "start" | "wake" | "shown" | "unpaused" | "online" | "renewed";
 
 export interface Options {
   profile: string;
-  /** Base URLs of servers; the one that served the module where there are none. */
+  /** Base URLs of nodes; the one that served the module where there are none. */
   servers?: string[];
   /** A bearer token or key, or what gets a fresh one. */
   credential?: string | (() => string | Promise<string>);
@@ -33,11 +33,21 @@ export interface AttachOptions {
   resume?: boolean;
 }
 
-/** Tells `problem` (detail: `kind`, and what a server said) and `sent` (detail: `taken`). */
+/** What goes wrong, and what a node said to it. */
+export interface Problem {
+  kind: string;
+  status?: number;
+  detail?: string;
+  [member: string]: unknown;
+}
+
+/** Tells `problem` (detail: a `Problem`) and `sent` (detail: `taken`). */
 export class Playmark extends EventTarget {
   constructor(options: Options);
-  /** How many samples no server has taken yet. */
+  /** How many samples no node has taken yet. */
   readonly waiting: number;
+  /** The base URL of the node that is asked first. */
+  readonly nearest: string;
   attach(media: HTMLMediaElement, content: string, options?: AttachOptions): Session;
   /** Sends what waits, at once. */
   send(): Promise<void>;
@@ -48,6 +58,7 @@ export class Playmark extends EventTarget {
  * `cause`); the player goes to the place of a `resume` unless that is prevented.
  */
 export interface Session extends EventTarget {
+  /** Its id; `null` until a node has opened it, or it has begun without one. */
   readonly id: string | null;
   /** Goes to a place without taking it for the viewer's own doing. */
   goTo(position_ms: number): void;

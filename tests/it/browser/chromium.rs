@@ -19,9 +19,18 @@ use tokio::{
 const WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// Whether a browser has a network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Network {
+    Online,
+    Offline,
+}
+
 /// A browser with an empty profile; dropped, it is ended.
 pub(super) struct Browser {
     client: Client,
+    /// The driver's.
+    address: String,
     process: Option<u64>,
     driver: Child,
     _profile: TempDir,
@@ -31,16 +40,22 @@ impl Browser {
     pub(super) async fn start() -> Self {
         let profile = TempDir::new().expect("a directory can be made");
         let (driver, port) = drive().await;
+        let address = format!("http://127.0.0.1:{port}");
         let mut client = ClientBuilder::new(HttpConnector::new());
         client.capabilities(capabilities(&profile));
-        let client = client.connect(&format!("http://127.0.0.1:{port}")).await.expect("Chromium starts");
+        let client = client.connect(&address).await.expect("Chromium starts");
         let told = client.capabilities();
         let process = told.and_then(|told| told.get("goog:processID").and_then(Value::as_u64));
-        Self { client, process, driver, _profile: profile }
+        Self { client, address, process, driver, _profile: profile }
     }
 
     pub(super) async fn open(&self, url: &str) {
         self.client.goto(url).await.expect("the page loads");
+    }
+
+    /// Goes back to the page before.
+    pub(super) async fn back(&self) {
+        self.client.back().await.expect("there is one");
     }
 
     /// Evaluates an expression in the page.
@@ -57,6 +72,55 @@ impl Browser {
             assert!(Instant::now() < deadline, "never: {expression}; heard {heard}");
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Opens a page that follows the film, and plays it until it is there.
+    pub(super) async fn play(&self, url: &str, until_ms: u64) {
+        self.open(url).await;
+        self.until("window.session?.id").await;
+        self.play_until(until_ms).await;
+    }
+
+    /// Plays on until the film is there.
+    pub(super) async fn play_until(&self, place_ms: u64) {
+        self.look("void video.play()").await;
+        self.until(&format!("video.currentTime * 1000 >= {place_ms}")).await;
+    }
+
+    /// Pauses, and waits until the module has heard of it.
+    pub(super) async fn pause(&self) {
+        self.look("void video.pause()").await;
+        self.until("video.rests").await;
+    }
+
+    /// Seeks, as a viewer does.
+    pub(super) async fn seek(&self, place_s: u64) {
+        self.look(&format!("void (video.currentTime = {place_s})")).await;
+        self.until(&format!("!video.seeking && video.currentTime >= {place_s}")).await;
+    }
+
+    /// The kinds of problems that the page has heard of.
+    pub(super) async fn problems(&self) -> Value {
+        self.look("heard.filter(([name]) => name === 'problem').map(([, it]) => it.kind)").await
+    }
+
+    /// Takes the network away from the browser, or gives it back, and tells its pages.
+    pub(super) async fn go(&self, network: Network) {
+        let offline = network == Network::Offline;
+        let conditions =
+            json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.tell("Network.enable", json!({})).await;
+        self.tell("Network.emulateNetworkConditions", conditions).await;
+        self.until(&format!("navigator.onLine === {}", !offline)).await;
+    }
+
+    /// Tells the browser what only Chromium understands.
+    async fn tell(&self, cmd: &str, params: Value) {
+        let session = self.client.session_id().await.expect("it is there").expect("it has begun");
+        let url = format!("{}/session/{session}/goog/cdp/execute", self.address);
+        let told = json!({"cmd": cmd, "params": params}).to_string();
+        let answer = reqwest::Client::new().post(url).body(told).send().await.expect("it answers");
+        assert!(answer.status().is_success(), "{cmd}: {answer:?}");
     }
 
     /// Where the film is.

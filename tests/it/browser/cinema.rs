@@ -4,29 +4,44 @@ use std::{
     net::SocketAddr,
     process::Stdio,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Path, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use tokio::{net::TcpListener, process::Command, sync::watch};
+use serde_json::Value;
+use tokio::{
+    net::TcpListener,
+    process::Command,
+    sync::{OnceCell, watch},
+    time::Instant,
+};
 
 use crate::patience::until_found;
 
-/// What a page of the site does: `servers` are asked, and `attach` is a title to follow.
+/// What a page of the site does: `servers` are asked, `attach` is a title to follow, and `wall` is by how much its
+/// wall clock is off.
 const PAGE: &str = r#"<!doctype html><title>Cinema</title>
 <video id="video" src="/film.webm" muted></video>
 <script type="module">
   const asked = new URLSearchParams(location.search);
   const servers = asked.getAll("server");
+  const [wall, count] = [Date.now.bind(Date), performance.now.bind(performance)];
+  const passed = { wall: Number(asked.get("wall")), count: 0 };
+  Date.now = () => wall() + passed.wall;
+  performance.now = () => count() + passed.count;
+  // Time goes by in which nothing happens. While it sleeps, a device does not count.
+  window.pass = (ms) => (window.sleep(ms), (passed.count += ms));
+  window.sleep = (ms) => (passed.wall += ms);
   window.heard = [];
   const { Playmark } = await import(`${servers[0]}/sdk/playmark.js`);
   window.playmark = new Playmark({ profile: "ada", servers, device: asked.get("device") });
@@ -35,23 +50,45 @@ const PAGE: &str = r#"<!doctype html><title>Cinema</title>
   if (asked.has("attach")) {
     window.session = playmark.attach(video, asked.get("attach"));
     for (const name of ["opened", "resume"]) session.addEventListener(name, ({ detail }) => heard.push([name, detail]));
+    // These hear of it after the module.
+    video.addEventListener("pause", () => (video.rests = true));
+    video.addEventListener("play", () => (video.rests = false));
   }
 </script>
 "#;
 
-/// What becomes of reports on their way.
+/// What becomes of requests on their way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Way {
     Free,
-    /// Those of `fetch` arrive when the way is free again; beacons pass.
+    /// Reports of `fetch` arrive when the way is free again; beacons pass.
     SlowFetch,
+    /// Lists of reports arrive, and are answered when the way is free again.
+    SlowAnswer,
+    /// Everything arrives, and nobody hears an answer.
+    Deaf,
     /// Nothing gets through.
     Cut,
 }
 
+/// An answer that the site gives itself, where the node would have given another.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) retry_after_s: Option<u64>,
+    pub(super) body: Value,
+}
+
+/// A request that came from a page.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) path: String,
+    pub(super) at: Instant,
+    pub(super) body: Value,
+}
+
 /// The site.
 pub(super) struct Cinema {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     way: watch::Sender<Way>,
     stage: Arc<Stage>,
 }
@@ -59,8 +96,13 @@ pub(super) struct Cinema {
 struct Stage {
     film: Bytes,
     node: Option<SocketAddr>,
+    /// How long everything takes on its way to the node.
+    far: Duration,
     way: watch::Receiver<Way>,
-    /// Reports that wait, and those that have waited and were answered.
+    /// What is answered next to a request for a path.
+    answers: Mutex<Vec<(&'static str, Answer)>>,
+    asked: Mutex<Vec<Asked>>,
+    /// Requests that wait, and those that have waited and were answered.
     held: AtomicUsize,
     late: AtomicUsize,
 }
@@ -68,13 +110,20 @@ struct Stage {
 impl Cinema {
     /// A site that stands between its pages and a node, where one is named.
     pub(super) async fn before(node: Option<SocketAddr>) -> Self {
+        Self::far_from(node, Duration::ZERO).await
+    }
+
+    /// A site that is so far away from its node.
+    pub(super) async fn far_from(node: Option<SocketAddr>, far: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
         let (way, seen) = watch::channel(Way::Free);
-        let stage = Stage { film: film().await, node, way: seen, held: 0.into(), late: 0.into() };
-        let stage = Arc::new(stage);
+        let (answers, asked) = (Mutex::default(), Mutex::default());
+        let (held, late) = (0.into(), 0.into());
+        let stage = Arc::new(Stage { film: film().await, node, far, way: seen, answers, asked, held, late });
         let router = Router::new()
             .route("/", get(async || Html(PAGE)))
+            .route("/elsewhere", get(async || Html("<!doctype html><title>Elsewhere</title>")))
             .route("/example/{node}", get(async |Path(node): Path<String>| Html(example(&node))))
             .route("/example/film.webm", get(show))
             .route("/film.webm", get(show))
@@ -92,6 +141,11 @@ impl Cinema {
         format!("http://{}/?device={device}{attach}{}", self.address, servers.concat())
     }
 
+    /// The address of a page that plays nothing.
+    pub(super) fn elsewhere(&self) -> String {
+        format!("http://{}/elsewhere", self.address)
+    }
+
     /// The address of the page that the documentation shows, where it asks this node.
     pub(super) fn example(&self, node: SocketAddr) -> String {
         format!("http://{}/example/{node}", self.address)
@@ -101,11 +155,22 @@ impl Cinema {
         self.way.send_replace(way);
     }
 
+    /// Answers the next request for a path.
+    pub(super) fn answer(&self, path: &'static str, answer: Answer) {
+        self.stage.answers.lock().expect("nobody panics here").push((path, answer));
+    }
+
+    /// What pages have asked of a path.
+    pub(super) fn asked(&self, path: &str) -> Vec<Asked> {
+        let asked = self.stage.asked.lock().expect("nobody panics here");
+        asked.iter().filter(|it| it.path == path).cloned().collect()
+    }
+
     pub(super) async fn until_held(&self) {
         until_found(async || (self.stage.held.load(Ordering::SeqCst) > 0).then_some(())).await;
     }
 
-    /// Waits until all reports that were held have been answered by the node.
+    /// Waits until all requests that were held have been answered by the node.
     pub(super) async fn until_late(&self) {
         let held = || self.stage.held.load(Ordering::SeqCst);
         until_found(async || (self.stage.late.load(Ordering::SeqCst) == held()).then_some(())).await;
@@ -137,41 +202,78 @@ async fn show(State(stage): State<Arc<Stage>>, headers: HeaderMap) -> Response {
 
 /// Passes a request on to the node, in the state of the way.
 async fn pass(State(stage): State<Arc<Stage>>, request: Request) -> Response {
-    let is_report = request.uri().path() == "/v1/heartbeats";
+    let path = request.uri().path().to_owned();
     let is_beacon = request.headers().get("sec-fetch-mode").is_some_and(|mode| mode == "no-cors");
-    let is_module = request.uri().path().starts_with("/sdk/");
+    let is_module = path.starts_with("/sdk/");
     let Some(node) = stage.node else { return StatusCode::NOT_FOUND.into_response() };
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.expect("the page sends it whole");
     let way = *stage.way.borrow();
     if way == Way::Cut && !is_module {
         return StatusCode::BAD_GATEWAY.into_response();
     }
-    let held = way == Way::SlowFetch && is_report && !is_beacon;
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 20).await.expect("the page sends it whole");
+    let said: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let is_list = said.is_array();
+    let asked = Asked { path: path.clone(), at: Instant::now(), body: said };
+    stage.asked.lock().expect("nobody panics here").push(asked);
+    if let Some(answer) = stage.answer_to(&path) {
+        return answer;
+    }
+    let is_report = path == "/v1/heartbeats";
+    let late = is_report && !is_beacon && way == Way::SlowFetch;
+    let slow = is_report && is_list && way == Way::SlowAnswer;
     let path = parts.uri.path_and_query().map_or("/", |it| it.as_str());
     let client = reqwest::Client::new();
-    let forward = client.request(parts.method, format!("http://{node}{path}")).body(body);
-    let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
-    let forward = kind.into_iter().fold(forward, |forward, kind| forward.header(header::CONTENT_TYPE, kind));
+    let mut headers = parts.headers;
+    headers.remove(header::HOST);
+    let forward = client.request(parts.method, format!("http://{node}{path}")).headers(headers).body(body);
     // In a task of its own: what the page has sent is on its way, though the page be gone.
     let answered = tokio::spawn(async move {
-        if held {
-            stage.held.fetch_add(1, Ordering::SeqCst);
-            let _ = stage.way.clone().wait_for(|&way| way == Way::Free).await;
-        }
+        tokio::time::sleep(stage.far).await;
+        stage.hold(late).await;
         let answer = forward.send().await.expect("the node answers");
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes().await.expect("the answer is whole");
-        if held {
+        stage.hold(slow).await;
+        if late || slow {
             stage.late.fetch_add(1, Ordering::SeqCst);
         }
         (status, headers, Body::from(body)).into_response()
     });
-    answered.await.expect("it does not panic")
+    let answer = answered.await.expect("it does not panic");
+    if way == Way::Deaf && !is_module { StatusCode::BAD_GATEWAY.into_response() } else { answer }
 }
 
-/// Two minutes of test card, at ten frames a second, so that two cores play it beside all the rest.
+impl Stage {
+    /// Waits until the way is free.
+    async fn hold(&self, is_held: bool) {
+        if is_held {
+            self.held.fetch_add(1, Ordering::SeqCst);
+            let _ = self.way.clone().wait_for(|&way| way == Way::Free).await;
+        }
+    }
+
+    fn answer_to(&self, path: &str) -> Option<Response> {
+        let mut answers = self.answers.lock().expect("nobody panics here");
+        let next = answers.iter().position(|(of, _)| *of == path)?;
+        let (_, Answer { status, retry_after_s, body }) = answers.remove(next);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let exposed = HeaderValue::from_static("retry-after, heartbeat-interval-ms");
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        headers.extend(retry_after_s.map(|wait_s| (header::RETRY_AFTER, wait_s.into())));
+        let status = StatusCode::from_u16(status).expect("a status");
+        Some((status, headers, axum::Json(body)).into_response())
+    }
+}
+
+/// Two minutes of test card, at ten frames a second, so that two cores play it beside all the rest; made once.
 async fn film() -> Bytes {
+    static FILM: OnceCell<Bytes> = OnceCell::const_new();
+    FILM.get_or_init(shoot).await.clone()
+}
+
+async fn shoot() -> Bytes {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg
         .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=96x54:rate=10", "-t", "120"])

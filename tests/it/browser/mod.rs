@@ -5,8 +5,14 @@
 
 mod chromium;
 mod cinema;
+mod nodes;
+mod offline;
 mod outages;
+mod returning;
+mod television;
+mod tokens;
 mod watching;
 
-use chromium::Browser;
+use chromium::{Browser, Network};
 use cinema::Cinema;
+use television::Television;

@@ -1,0 +1,73 @@
+//! Pages that come back: from a long pause, an outage, or from where a browser keeps pages that were left.
+
+use serde_json::{Value, json};
+
+use super::{Network, Television, cinema::Way};
+use crate::serving::report;
+
+/// Ada goes on at 90 s on another device.
+async fn goes_on_elsewhere(television: &Television) {
+    let opened = television.node.open("film").await;
+    television.node.stored(&report(&opened, 1, 90_000, "paused")).await;
+}
+
+/// Why the page was offered places.
+async fn causes(television: &Television) -> Value {
+    television.browser.look("heard.filter(([name]) => name === 'resume').map(([, it]) => it.cause)").await
+}
+
+#[tokio::test]
+async fn playing_on_after_a_long_pause_goes_where_the_viewer_went_meanwhile() {
+    for (paused_ms, goes) in [(200_000, false), (400_000, true)] {
+        // The node was asked before the pause, which is over by its clock.
+        let television = Television::cut_off(paused_ms, 3_500).await;
+        let Television { browser, cinema, .. } = &television;
+        browser.pause().await;
+        browser.look(&format!("void pass({paused_ms})")).await;
+        cinema.make(Way::Free);
+        television.all_taken().await;
+        goes_on_elsewhere(&television).await;
+        let place = browser.place_ms().await;
+        browser.look("void video.play()").await;
+        browser.until(&format!("!video.seeking && video.currentTime * 1000 > {place} + 1000")).await;
+        assert_eq!(causes(&television).await, if goes { json!(["unpaused"]) } else { json!([]) });
+        assert_eq!(browser.place_ms().await > 90_000, goes);
+    }
+}
+
+#[tokio::test]
+async fn a_network_that_is_back_is_used_at_once_and_nobody_is_torn_away() {
+    let television = Television::playing(3_500).await;
+    let Television { browser, .. } = &television;
+    browser.go(Network::Offline).await;
+    browser.until("playmark.waiting >= 4").await;
+    browser.pause().await;
+    goes_on_elsewhere(&television).await;
+    let place = browser.place_ms().await;
+    browser.go(Network::Online).await;
+    browser.until("heard.some(([name]) => name === 'resume')").await;
+    assert_eq!(causes(&television).await, json!(["online"]));
+    assert_eq!(browser.place_ms().await, place);
+    television.all_taken().await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_kept_and_shown_again_asks_anew() {
+    let television = Television::playing(3_500).await;
+    let Television { browser, cinema, .. } = &television;
+    browser
+        .look("void addEventListener('pageshow', (event) => heard.push(['shown', event.persisted]))")
+        .await;
+    browser.pause().await;
+    television.all_taken().await;
+    browser.open(&cinema.elsewhere()).await;
+    television.known_as("stopped").await;
+    goes_on_elsewhere(&television).await;
+    browser.back().await;
+    browser.until("window.heard?.some(([name, persisted]) => name === 'shown' && persisted)").await;
+    browser.until("!video.seeking && video.currentTime === 90").await;
+    assert_eq!(causes(&television).await, json!(["wake"]));
+    browser.look("void video.play()").await;
+    let point = television.known(|point| point["position_ms"].as_u64() > Some(90_500)).await;
+    assert_eq!(point["device"], "tv", "{point}");
+}
