@@ -2,19 +2,20 @@
 class Disk {
   #database = null;
 
-  /** Opens it, and finds the samples that were left and the latest time of a node's that was heard of. */
-  async open(name) {
+  /** Opens it, and finds the samples that were left, and what is known under these names. */
+  async open(name, ...known) {
     const opening = indexedDB.open(name, 2);
     opening.onupgradeneeded = () => {
-      const known = opening.result.objectStoreNames;
-      for (const store of ["samples", "device"]) if (!known.contains(store)) opening.result.createObjectStore(store);
+      const there = opening.result.objectStoreNames;
+      for (const store of ["samples", "device"]) if (!there.contains(store)) opening.result.createObjectStore(store);
     };
     const database = await settled(opening);
     database.onversionchange = () => database.close();
     this.#database = database;
     const left = database.transaction(["samples", "device"]);
-    const [samples, heard] = [left.objectStore("samples").getAll(), left.objectStore("device").get("heard")];
-    return { samples: await settled(samples), heard: (await settled(heard)) ?? null };
+    const samples = left.objectStore("samples").getAll();
+    const values = known.map((key) => left.objectStore("device").get(key));
+    return [await settled(samples), ...(await Promise.all(values.map(settled)))];
   }
 
   keep(samples) {
@@ -25,8 +26,8 @@ class Disk {
     this.#write("samples", (store) => samples.forEach((sample) => store.delete(keyOf(sample))));
   }
 
-  keepHeard(heard) {
-    this.#write("device", (store) => store.put(heard, "heard"));
+  know(key, value) {
+    this.#write("device", (store) => store.put(value, key));
   }
 
   #write(store, change) {

@@ -88,7 +88,8 @@ mod tests {
     fn the_types_are_those_of_the_module() {
         assert_eq!(exports(MODULE), BTreeSet::from(["Playmark"]));
         assert_eq!(exports(MODULE), exports(TYPES));
-        let members_of_playmark = ["attach", "constructor", "nearest", "send", "waiting"];
+        let members_of_playmark =
+            ["attach", "constructor", "dismiss", "nearest", "send", "waiting", "watched"];
         assert_eq!(members(MODULE, "Playmark"), members_of_playmark.into());
         assert_eq!(members(MODULE, "Playmark"), members(TYPES, "Playmark"));
         assert_eq!(members(TYPES, "Session"), BTreeSet::from(["detach", "goTo", "id"]));

@@ -4,8 +4,8 @@ class Nodes {
   #measured;
 
   constructor(urls) {
-    const node = (url) => ({ url: String(url).replace(/\/+$/, ""), trip_ms: Infinity, failures: 0, rests: 0, closed: 0 });
-    this.#nodes = urls.map(node);
+    const base = (url) => String(url).replace(/\/+$/, "");
+    this.#nodes = urls.map((url) => ({ url: base(url), trip_ms: Infinity, failures: 0, rests: 0, closed: 0 }));
     this.measure();
   }
 

@@ -11,6 +11,8 @@ class Outbox {
   #disk = new Disk();
   #ready;
   #heard = null; // the latest time of a node's that this device has heard of
+  #cursor = null; // up to where it has heard what changed
+  #asking = false; // what has changed
   #sending = null;
   #patience = new Patience();
   #timer = null;
@@ -29,9 +31,14 @@ class Outbox {
   }
 
   async #open(store) {
-    const { samples, heard } = await this.#disk.open(store);
+    const [samples, heard, cursor] = await this.#disk.open(store, "heard", this.#cursorKey);
     if (heard > this.#heard) this.#heard = heard;
+    this.#cursor ??= cursor ?? null;
     this.#queue.takeUp(samples);
+  }
+
+  get #cursorKey() {
+    return `cursor ${this.#owner.profile}`;
   }
 
   get waiting() {
@@ -50,6 +57,13 @@ class Outbox {
     const answer = await this.#postAs("/v1/sessions", asked);
     if (answer.status === 201) this.#hear(answer.body.anchor_ms);
     return { ...moment, ...answer };
+  }
+
+  /** Takes an order of the viewer's that no session gives: it has a line of its own, which begins with it. */
+  order(content, order) {
+    const { profile, device } = this.#owner;
+    const line = { profile, content, device, session: newId(), token: null, ...this.moment };
+    this.take({ ...line, seq: 1, elapsed_ms: 0, taken: wall(), order }, { now: true });
   }
 
   /** Takes a sample to be sent at once, or with the others of its interval. */
@@ -90,6 +104,25 @@ class Outbox {
     this.#patience.renew();
   }
 
+  /** Hears what has changed since it was last asked, if the page wants to know. */
+  async missed() {
+    if (!this.#owner.changes || this.#asking) return;
+    this.#asking = true;
+    await this.#ready;
+    for (let pages = PAGES_MAX; pages > 0; pages--) {
+      const { status, body } = await this.#sync({ cursor: this.#cursor ?? "now" });
+      if (status !== 200) {
+        this.#owner.tell("problem", { kind: kindOf(body) ?? "unreachable", status, detail: body?.detail });
+        break;
+      }
+      for (const title of body.changes) this.#owner.tell("changed", title);
+      this.#cursor = body.cursor;
+      this.#disk.know(this.#cursorKey, this.#cursor);
+      if (!body.more) break;
+    }
+    this.#asking = false;
+  }
+
   async #drain() {
     clearTimeout(this.#timer);
     this.#timer = null;
@@ -111,6 +144,7 @@ class Outbox {
     const clocks = { clock: "active", sent_at_ms: wall() };
     const answer = await this.#sync({ clocks, sessions: lines.map(undated) });
     if (isPassing(answer.status)) return this.#fail("unreachable", answer);
+    if (isDenied(answer.status)) this.#deny(this.#owner.profile);
     const tokens = answer.body.tokens ?? lines.map(() => ({ problem: answer.body }));
     lines.forEach((line, index) => this.#hearOf(line, tokens[index]));
     return true;
@@ -135,11 +169,12 @@ class Outbox {
   async #sendBatch() {
     const samples = this.#queue.batch();
     if (!samples.length) return false;
-    const answer = await this.#report(samples);
+    const answer = await (samples[0].order ? this.#give(samples) : this.#report(samples));
     if (isPassing(answer.status)) {
       for (const sample of samples) sample.kept = true;
       return this.#fail("unreachable", answer);
     }
+    if (samples[0].order && answer.status === 401) return this.#keepOrders(samples, answer.body);
     this.#patience.renew();
     this.interval_ms = answer.interval_ms || this.interval_ms;
     const results = answer.body.results ?? samples.map(() => ({ problem: answer.body }));
@@ -163,13 +198,30 @@ class Outbox {
     return done.length + undone.length === samples.length;
   }
 
+  /** Gives orders. */
+  async #give(orders) {
+    const commands = orders.map(({ token, seq, elapsed_ms, order }) => ({ token, seq, elapsed_ms, ...order }));
+    const { body, ...answer } = await this.#sync({ commands }, orders[0].profile);
+    return { ...answer, body: body.commands ? { results: body.commands } : body };
+  }
+
+  /** Lets orders wait for a credential, and the others pass. */
+  #keepOrders(orders, problem) {
+    this.#owner.tell("problem", { kind: kindOf(problem), ...problem });
+    this.#queue.date(orders, null);
+    this.#deny(orders[0].profile);
+    this.#retry(0);
+    return true;
+  }
+
   /** What could not be sent when it was taken is synced to a disk before it is forgotten here. */
   async #report(samples) {
     const heartbeats = samples.map(heartbeat);
     if (this.#syncs && samples.some((sample) => sample.kept || sample.derived || sample.asked === null)) {
-      const { body, ...answer } = await this.#sync({ heartbeats }, samples[0].profile);
-      // A session's token is right enough at the other door.
+      const { profile } = samples[0];
+      const { body, ...answer } = await this.#sync({ heartbeats }, profile);
       if (!isDenied(answer.status)) return { ...answer, body: body.heartbeats ?? body };
+      this.#deny(profile); // a session's token is right enough at the other door
     }
     return this.nodes.post("/v1/heartbeats", JSON.stringify(heartbeats), TEXT_TYPE);
   }
@@ -177,9 +229,12 @@ class Outbox {
   async #sync(asked, profile = this.#owner.profile) {
     const answer = await this.#postAs("/v1/sync", { profile, ...asked });
     if (answer.status === 200) this.#hear(answer.body.now_ms);
-    const isOurs = profile === this.#owner.profile && typeof this.#owner.credential !== "function";
-    if (isOurs && isDenied(answer.status)) this.#syncs = false; // and the same credential never will
     return answer;
+  }
+
+  /** A credential that was not let in never will be, unless the page has a function that gets others. */
+  #deny(profile) {
+    if (profile === this.#owner.profile && typeof this.#owner.credential !== "function") this.#syncs = false;
   }
 
   /** Posts as whoever this page speaks for. */
@@ -197,7 +252,7 @@ class Outbox {
   #hear(time_ms) {
     if (!(time_ms > this.#heard)) return;
     this.#heard = time_ms;
-    this.#disk.keepHeard(time_ms);
+    this.#disk.know("heard", time_ms);
   }
 
   #fail(kind, { status, body, wait_ms }) {

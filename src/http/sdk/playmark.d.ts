@@ -22,6 +22,8 @@ export interface Options {
   /** A bearer token or key, or what gets a fresh one. */
   credential?: string | (() => string | Promise<string>);
   device?: string;
+  /** Whether to be told what changed elsewhere while the page was away: false. */
+  changes?: boolean;
   /** The name of the IndexedDB database in which unsent samples are kept: "playmark". */
   store?: string;
 }
@@ -41,14 +43,21 @@ export interface Problem {
   [member: string]: unknown;
 }
 
-/** Tells `problem` (detail: a `Problem`) and `sent` (detail: `taken`). */
+/**
+ * Tells `problem` (detail: a `Problem`), `sent` (detail: `taken`) and, where it is wanted, `changed` (detail: a title as
+ * it stands).
+ */
 export class Playmark extends EventTarget {
   constructor(options: Options);
-  /** How many samples no node has taken yet. */
+  /** How many samples and orders no node has taken yet. */
   readonly waiting: number;
   /** The base URL of the node that is asked first. */
   readonly nearest: string;
   attach(media: HTMLMediaElement, content: string, options?: AttachOptions): Session;
+  /** Marks a title as watched, or as not; offline too, and then as of when it was ordered. */
+  watched(content: string, watched?: boolean): void;
+  /** Takes a title out of the row until it is played again; offline too. */
+  dismiss(content: string): void;
   /** Sends what waits, at once. */
   send(): Promise<void>;
 }

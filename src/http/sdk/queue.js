@@ -1,6 +1,6 @@
 /**
- * Samples that no node has taken yet, in the order they were taken; each is mirrored on the disk, except what is
- * incognito. One more than `QUEUE_MAX` costs the least that can be lost.
+ * Samples and orders that no node has taken yet, in the order they were taken; each is mirrored on the disk, except
+ * what is incognito. One more than `QUEUE_MAX` costs the least that can be lost.
  */
 class Queue {
   #samples = [];
@@ -37,16 +37,21 @@ class Queue {
     this.#disk.forget(samples);
   }
 
-  /** The oldest that can be sent and what follows it under the same token, as its player counted. */
+  /** The oldest that can be sent, and what goes with it: samples under the same token, or orders. */
   batch() {
     const first = this.#samples.find((sample) => sample.token);
-    const batch = this.#samples.filter((sample) => first && sample.token === first.token).slice(0, BATCH_MAX);
-    return batch.sort((a, b) => a.seq - b.seq);
+    if (!first) return [];
+    const { token, profile } = first;
+    const isLike = first.order ? (it) => it.order && it.profile === profile : (it) => !it.order && it.token === token;
+    const most = Math.min(BATCH_MAX, Math.max(1, Math.floor(BATCH_BYTES_MAX / (token.length + SAMPLE_BYTES))));
+    const batch = this.#samples.filter((sample) => sample.token && isLike(sample)).slice(0, most);
+    return first.order ? batch : batch.sort((a, b) => a.seq - b.seq);
   }
 
   /** The last of a session that can be sent. */
   latest(session) {
-    return this.#samples.filter((sample) => sample.session === session && sample.token).slice(-BEACON_MAX);
+    const isSaid = (sample) => sample.session === session && sample.token && !sample.order;
+    return this.#samples.filter(isSaid).slice(-BEACON_MAX);
   }
 
   /** The lines of a profile that have no token, each with its samples. */

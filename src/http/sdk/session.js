@@ -46,6 +46,16 @@ class Session extends EventTarget {
     this.#playhead.goTo(position_ms);
   }
 
+  /** Takes an order for its title, if it has a token to give it under: that is above all that its viewer has seen. */
+  order(content, order) {
+    if (!this.#line?.token || this.#slept !== null || content !== this.#asked.content) return false;
+    if (this.#asked.incognito) return false; // what is ordered is meant to be kept
+    const elapsed_ms = Math.round(monotonic() - this.#line.asked);
+    const given = { ...this.#asked, ...this.#line, seq: ++this.#seq, elapsed_ms, taken: wall(), order };
+    this.#outbox.take(given, { now: true });
+    return true;
+  }
+
   /** Looks at the player: once a second, and whenever there is reason to. */
   observe() {
     this.#wake();

@@ -44,9 +44,10 @@ const PAGE: &str = r#"<!doctype html><title>Cinema</title>
   window.sleep = (ms) => (passed.wall += ms);
   window.heard = [];
   const { Playmark } = await import(`${servers[0]}/sdk/playmark.js`);
-  window.playmark = new Playmark({ profile: "ada", servers, device: asked.get("device") });
+  const [device, changes] = [asked.get("device"), asked.has("changes")];
+  window.playmark = new Playmark({ profile: "ada", servers, device, changes });
   playmark.addEventListener("problem", ({ detail }) => heard.push(["problem", detail]));
-  playmark.addEventListener("sent", ({ detail }) => heard.push(["sent", detail]));
+  for (const name of ["sent", "changed"]) playmark.addEventListener(name, ({ detail }) => heard.push([name, detail]));
   if (asked.has("attach")) {
     window.session = playmark.attach(video, asked.get("attach"));
     for (const name of ["opened", "resume"]) session.addEventListener(name, ({ detail }) => heard.push([name, detail]));
@@ -63,7 +64,7 @@ pub(super) enum Way {
     Free,
     /// Reports of `fetch` arrive when the way is free again; beacons pass.
     SlowFetch,
-    /// Lists of reports arrive, and are answered when the way is free again.
+    /// Lists of reports and syncs arrive, and are answered when the way is free again.
     SlowAnswer,
     /// Everything arrives, and nobody hears an answer.
     Deaf,
@@ -84,6 +85,8 @@ pub(super) struct Asked {
     pub(super) path: String,
     pub(super) at: Instant,
     pub(super) body: Value,
+    /// What the node said to it, once it has.
+    pub(super) answer: Value,
 }
 
 /// The site.
@@ -214,14 +217,14 @@ async fn pass(State(stage): State<Arc<Stage>>, request: Request) -> Response {
     }
     let said: Value = serde_json::from_slice(&body).unwrap_or_default();
     let is_list = said.is_array();
-    let asked = Asked { path: path.clone(), at: Instant::now(), body: said };
-    stage.asked.lock().expect("nobody panics here").push(asked);
+    let asked = Asked { path: path.clone(), at: Instant::now(), body: said, answer: Value::Null };
+    let index = stage.note(asked);
     if let Some(answer) = stage.answer_to(&path) {
         return answer;
     }
     let is_report = path == "/v1/heartbeats";
     let late = is_report && !is_beacon && way == Way::SlowFetch;
-    let slow = is_report && is_list && way == Way::SlowAnswer;
+    let slow = (is_list || path == "/v1/sync") && way == Way::SlowAnswer;
     let path = parts.uri.path_and_query().map_or("/", |it| it.as_str());
     let client = reqwest::Client::new();
     let mut headers = parts.headers;
@@ -234,6 +237,8 @@ async fn pass(State(stage): State<Arc<Stage>>, request: Request) -> Response {
         let answer = forward.send().await.expect("the node answers");
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes().await.expect("the answer is whole");
+        stage.asked.lock().expect("nobody panics here")[index].answer =
+            serde_json::from_slice(&body).unwrap_or_default();
         stage.hold(slow).await;
         if late || slow {
             stage.late.fetch_add(1, Ordering::SeqCst);
@@ -245,6 +250,13 @@ async fn pass(State(stage): State<Arc<Stage>>, request: Request) -> Response {
 }
 
 impl Stage {
+    /// Keeps a request in mind; the place where it is.
+    fn note(&self, asked: Asked) -> usize {
+        let mut all = self.asked.lock().expect("nobody panics here");
+        all.push(asked);
+        all.len() - 1
+    }
+
     /// Waits until the way is free.
     async fn hold(&self, is_held: bool) {
         if is_held {

@@ -3,8 +3,11 @@
 use playmark::node::Clock;
 use serde_json::{Value, json};
 
-use super::{Television, cinema::Way};
-use crate::serving::claims;
+use super::{Network, Television, cinema::Way};
+use crate::{
+    patience::until_found,
+    serving::{claims, report, route_to},
+};
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -137,4 +140,55 @@ async fn a_full_queue_loses_mere_ticks_and_the_oldest_first() {
     television.known(|point| point["position_ms"].as_u64() > Some(70_000)).await;
     television.all_taken().await;
     assert_eq!(node.point("film").await["session"], browser.look("session.id").await);
+}
+
+#[tokio::test]
+async fn what_is_ordered_offline_is_done_as_of_then() {
+    let television = Television::playing(3_500).await;
+    let Television { browser, cinema, node, .. } = &television;
+    node.stored(&report(&node.open("nosferatu").await, 1, 60_000, "paused")).await;
+    browser.pause().await;
+    television.all_taken().await;
+    cinema.make(Way::Cut);
+    browser
+        .look("void (playmark.watched('film'), playmark.watched('nosferatu'), playmark.dismiss('film'))")
+        .await;
+    browser.until("playmark.waiting === 3").await;
+    let taken_back =
+        node.put(&route_to("watched", "ada", "nosferatu"), &[], &json!({"watched": false})).await;
+    assert_eq!(taken_back.status(), 204);
+
+    browser.open(&television.other_page()).await;
+    browser.until("window.playmark?.waiting >= 3").await;
+    cinema.make(Way::Free);
+    television.all_taken().await;
+    let point = node.point("film").await;
+    assert_eq!((&point["watched"], &point["dismissed"]), (&json!(true), &json!(true)), "{point}");
+    assert_eq!(node.point("nosferatu").await["watched"], false, "what came after it stands");
+    let kinds = browser.problems().await;
+    assert!(kinds.as_array().expect("a list").iter().all(|kind| kind == "unreachable"), "{kinds}");
+}
+
+#[tokio::test]
+async fn a_page_that_was_away_hears_what_it_missed() {
+    let television = Television::off().await;
+    let Television { browser, cinema, node, .. } = &television;
+    let page = format!("{}&changes", television.page());
+    browser.play(&page, 1_000).await;
+    until_found(async || (!cinema.asked("/v1/sync").is_empty()).then_some(())).await;
+    television.all_taken().await;
+    browser.go(Network::Offline).await;
+    node.stored(&report(&node.open("nosferatu").await, 1, 60_000, "paused")).await;
+    browser.go(Network::Online).await;
+    let of_nosferatu = "heard.filter(([name, it]) => name === 'changed' && it.content === 'nosferatu')";
+    browser.until(&format!("{of_nosferatu}.length")).await;
+    assert_eq!(browser.look(&format!("{of_nosferatu}[0][1].position_ms")).await, 60_000);
+
+    node.stored(&report(&node.open("nosferatu").await, 2, 70_000, "paused")).await;
+    browser.open(&page).await;
+    browser.until(&format!("window.heard && {of_nosferatu}.length")).await;
+    assert_eq!(
+        browser.look(&format!("{of_nosferatu}.map(([, it]) => it.position_ms)")).await,
+        json!([70_000])
+    );
 }

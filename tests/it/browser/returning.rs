@@ -1,9 +1,10 @@
 //! Pages that come back: from a long pause, an outage, or from where a browser keeps pages that were left.
 
+use playmark::node::Clock;
 use serde_json::{Value, json};
 
 use super::{Network, Television, cinema::Way};
-use crate::serving::report;
+use crate::serving::{claims, report};
 
 /// Ada goes on at 90 s on another device.
 async fn goes_on_elsewhere(television: &Television) {
@@ -70,4 +71,29 @@ async fn a_page_that_is_kept_and_shown_again_asks_anew() {
     browser.look("void video.play()").await;
     let point = television.known(|point| point["position_ms"].as_u64() > Some(90_500)).await;
     assert_eq!(point["device"], "tv", "{point}");
+}
+
+#[tokio::test]
+async fn a_page_says_where_it_is_when_it_is_hidden_and_asks_anew_when_it_is_shown() {
+    let television = Television::off().await;
+    let Television { browser, cinema, .. } = &television;
+    // Nothing but what is done sends anything: the node asks for a report an hour.
+    television.open_as_with(&claims("film", Clock::wall()), 3_600_000);
+    television.play(3_500).await;
+    assert!(cinema.asked("/v1/heartbeats").is_empty());
+    let turn = async |state: &str| {
+        let turn = format!(
+            "void (Object.defineProperty(document, 'visibilityState', {{ value: '{state}', configurable: true }}), \
+             document.dispatchEvent(new Event('visibilitychange')))"
+        );
+        browser.look(&turn).await;
+    };
+    turn("hidden").await;
+    television.known(|point| point["position_ms"].as_u64() >= Some(3_400)).await;
+    browser.pause().await;
+    television.known_as("paused").await;
+    goes_on_elsewhere(&television).await;
+    turn("visible").await;
+    browser.until("!video.seeking && video.currentTime === 90").await;
+    assert_eq!(causes(&television).await, json!(["shown"]));
 }

@@ -50,10 +50,15 @@ impl Television {
 
     /// Has the next session opened by these claims.
     pub(super) fn open_as(&self, claims: &Claims) {
+        self.open_as_with(claims, 1_000);
+    }
+
+    /// The same, where reports are asked for so often.
+    pub(super) fn open_as_with(&self, claims: &Claims, interval_ms: u64) {
         let body = json!({
             "session": claims.session.to_string(), "token": self.mint().sign(claims),
             "anchor_ms": claims.anchor.as_ms(), "expires_ms": claims.expires.as_ms(),
-            "heartbeat_interval_ms": 1_000, "resume": null,
+            "heartbeat_interval_ms": interval_ms, "resume": null,
         });
         self.cinema.answer("/v1/sessions", Answer { status: 201, retry_after_s: None, body });
     }
