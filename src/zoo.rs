@@ -78,6 +78,8 @@ pub enum Bug {
     ToldOnceForAll,
     /// Each new subscription begins with a whole window, whatever is still on its way.
     WindowOpensWide,
+    /// Of a turn's writes of one session the greatest alone is made, whatever places they are for.
+    CoalescedAcrossSlots,
     /// A fresh replica answers at once, whoever else knows more.
     ServesWhileEmpty,
     /// A peer that has not caught up itself counts as one to catch up with.
@@ -90,7 +92,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,
@@ -127,6 +129,7 @@ impl Bug {
         Self::WindowIgnored,
         Self::ToldOnceForAll,
         Self::WindowOpensWide,
+        Self::CoalescedAcrossSlots,
         Self::ServesWhileEmpty,
         Self::CaughtUpWithAnybody,
         Self::CaughtUpUnsynced,

@@ -23,7 +23,7 @@ use crate::{
         snapshot,
         waiters::{REPLICATED_WITHIN, Waiter, Waiters},
     },
-    playback::Write,
+    playback::{Write, coalesce},
     replica::{HandleError, Monotonic, Now, PeerMisbehaved, Replica, WriteError, wire},
     store::{Durability, Store, StoreError},
     transport::LinkEvent,
@@ -132,8 +132,7 @@ impl<S: Store> Driver<S> {
         let (orders, looks) = self.sort_commands();
         let durability = orders.iter().map(|order| order.assurance.durability()).max().unwrap_or_default();
 
-        let merged =
-            orders.iter().map(|order| self.stage_all(&order.writes, now)).collect::<Result<Vec<_>, _>>()?;
+        let merged = self.stage_all(&orders, now)?;
         self.handle_events(now)?;
         self.replica.handle_timeout(now);
         self.replica.commit(durability, now)?;
@@ -164,16 +163,15 @@ impl<S: Store> Driver<S> {
         (orders, looks)
     }
 
-    fn stage_all(&mut self, writes: &[Write], now: Now) -> Result<Vec<Merged>, StoreError> {
-        let stage =
-            |write: &Write| self.replica.write(&write.key, write.stamp, Arc::clone(&write.value), now);
-        writes.iter().map(stage).collect::<Result<_, _>>().map_err(|why| match why {
-            WriteError::Store(why) => why,
-            WriteError::LifeIsOver => StoreError::Io("a commit has failed before".into()),
-            WriteError::ValueTooLong { bytes } => {
-                unreachable!("the handle turns away values of {bytes} bytes")
-            }
-        })
+    /// Stages what all orders ask for, of each place the greatest alone (R14), and says for each order what
+    /// came of its writes.
+    fn stage_all(&mut self, orders: &[Order], now: Now) -> Result<Vec<Vec<Merged>>, StoreError> {
+        let writes: Vec<_> = orders.iter().flat_map(|order| &order.writes).collect();
+        let merged = coalesce(&writes, |write| {
+            self.replica.write(&write.key, write.stamp, Arc::clone(&write.value), now).map_err(of_store)
+        })?;
+        let mut merged = merged.into_iter();
+        Ok(orders.iter().map(|order| merged.by_ref().take(order.writes.len()).collect()).collect())
     }
 
     fn handle_events(&mut self, now: Now) -> Result<(), StoreError> {
@@ -315,6 +313,15 @@ impl<S: Store> Driver<S> {
             }
             () = sleep(pause) => {}
         }
+    }
+}
+
+/// What a write that was not staged means for this life.
+fn of_store(why: WriteError) -> StoreError {
+    match why {
+        WriteError::Store(why) => why,
+        WriteError::LifeIsOver => StoreError::Io("a commit has failed before".into()),
+        WriteError::ValueTooLong { bytes } => unreachable!("the handle turns away values of {bytes} bytes"),
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod accept;
 mod answer;
+mod coalesce;
 mod command;
 mod derive;
 mod event;
@@ -39,6 +40,7 @@ pub use accept::{
     Accepted, Known, NO_PLACE_MS, Nothing, Outcome, Refused, STILL_MS, Sender, WILD_MS, Write, accept,
 };
 pub use answer::{Answer, answer};
+pub use coalesce::coalesce;
 pub use command::{Bookmark, Vantage};
 pub use derive::{Began, Clock, CountsWrongly, Derived};
 pub use event::{Event, Promise};

@@ -8,6 +8,7 @@
 //! * [`players`]: who acts in the examples, and what they send
 //! * [`nodes`]: the three nodes in memory on which they are acted
 //! * [`offline`]: whatever a device's clocks say, its session is dated within what is possible
+//! * [`turns`]: a turn that makes the greatest of each place's writes alone ends as one that makes them all
 //! * [`worlds`]: what the laws draw their values from
 
 mod codecs;
@@ -18,4 +19,5 @@ mod nodes;
 mod offline;
 mod players;
 mod stories;
+mod turns;
 mod worlds;

@@ -14,7 +14,7 @@ use std::{
 
 use playmark::{
     crdt::{Dot, Origin, ReplicaId, Timestamp},
-    playback::{retain_title, slot::FENCE},
+    playback::{self, retain_title, slot::FENCE},
     replica::{Beginning, Monotonic, Now, Options, Replica, Retain},
     store::{Durability, FailedCommit, Read},
 };
@@ -83,6 +83,14 @@ pub(crate) struct Life {
     told: Told,
     floor: Timestamp,
     waiting: Vec<Waiting>,
+}
+
+/// What was asked, and waits until all of the turn has come in.
+#[derive(Debug)]
+struct Ordered {
+    writes: Vec<playback::Write>,
+    promise: Promise,
+    answer: Answer,
 }
 
 /// What was asked, staged, and waits for its commit.
@@ -220,6 +228,7 @@ impl Node {
             watch: self.watch,
             at,
             now,
+            ordered: Vec::new(),
             written: Vec::new(),
             asked: Vec::new(),
             staged: Vec::new(),

@@ -1,16 +1,16 @@
 //! The driver's turn.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use playmark::{
-    crdt::{Dot, Key, Merged, ReplicaId, Stamp, Timestamp},
+    crdt::{Dot, Merged, ReplicaId, Timestamp},
     playback,
     replica::{Delta, HandleError, Message, Now, Part, PeerMisbehaved, WriteError, wire},
     store::{Durability, StoreError},
     zoo::{Bug, planted},
 };
 
-use super::{CrashPoint, Fate, Input, Life, Outcome, Waiting, Written, door};
+use super::{CrashPoint, Fate, Input, Life, Ordered, Outcome, Waiting, Written, door};
 use crate::{
     disk::Disk,
     invariants::{
@@ -39,6 +39,8 @@ pub(super) struct Turn<'a> {
     pub(super) watch: Watch,
     pub(super) at: Moment,
     pub(super) now: Now,
+    /// Requests whose writes wait until all have come in.
+    pub(super) ordered: Vec<Ordered>,
     /// Requests that were staged and wait for the commit.
     pub(super) written: Vec<Written>,
     /// Players that wait for what the commit leaves standing.
@@ -54,6 +56,7 @@ impl Turn<'_> {
         self.life.told.wall(self.now.wall);
         self.life.replica.handle_timeout(self.now);
         self.take_in()?;
+        self.stage_all()?;
         if planted(Bug::AcknowledgedBeforeCommit) {
             self.answer()?;
         }
@@ -92,7 +95,7 @@ impl Turn<'_> {
                         self.frame(from, connection, &bytes, rot)?;
                     }
                 }
-                Input::Request(request) => self.request(request)?,
+                Input::Request(request) => self.request(request),
             }
         }
         Ok(())
@@ -132,27 +135,25 @@ impl Turn<'_> {
     }
 
     /// Whoever asks a node that does not know enough is turned away, and comes again.
-    fn request(&mut self, request: Request) -> Result<(), Violation> {
+    fn request(&mut self, request: Request) {
         if !self.life.replica.readiness().is_caught_up() {
-            return Ok(());
+            return;
         }
         match request {
             Request::Open(open) => self.asked.push(open),
-            Request::Report(report) => self.report(&report)?,
+            Request::Report(report) => self.report(&report),
             Request::Write(Write { key, stamp, value, promise }) => {
-                let line = self.stage(&key, stamp, &value)?;
-                self.written.push(Written { lines: vec![line], promise, answer: Answer::Stored });
-                self.demand(promise);
+                let writes = vec![playback::Write { key, stamp, value }];
+                self.order(Ordered { writes, promise, answer: Answer::Stored });
             }
         }
-        Ok(())
     }
 
-    fn report(&mut self, report: &Report) -> Result<(), Violation> {
+    fn report(&mut self, report: &Report) {
         let Report { player, sample, .. } = *report;
         let Ok(accepted) = door::admit(report, self.disk, self.now.wall) else {
             self.outcome.answers.push(Answer::Refused(player, sample));
-            return Ok(());
+            return;
         };
         let promise = match accepted.promise {
             playback::Promise::Process => Promise::Process,
@@ -164,34 +165,47 @@ impl Turn<'_> {
             }
             playback::Outcome::Acknowledge(_) => Vec::new(),
         };
-        let stage = |write: &playback::Write| self.stage(&write.key, write.stamp, &write.value);
-        let lines = writes.iter().map(stage).collect::<Result<_, _>>()?;
-        self.written.push(Written { lines, promise, answer: Answer::Acknowledged(player, sample) });
-        self.demand(promise);
+        self.order(Ordered { writes, promise, answer: Answer::Acknowledged(player, sample) });
+    }
+
+    fn order(&mut self, ordered: Ordered) {
+        if ordered.promise >= Promise::Synced {
+            self.durability = Durability::Synced;
+        }
+        self.ordered.push(ordered);
+    }
+
+    /// Stages what all requests have asked for, as the real driver does: of each place the greatest alone.
+    fn stage_all(&mut self) -> Result<(), Violation> {
+        let ordered = std::mem::take(&mut self.ordered);
+        let writes: Vec<_> = ordered.iter().flat_map(|ordered| &ordered.writes).collect();
+        playback::coalesce(&writes, |write| self.stage(write))?;
+        let line =
+            |playback::Write { key, stamp, value }| Line { version: Timestamp::ZERO, key, stamp, value };
+        self.written.extend(ordered.into_iter().map(|Ordered { writes, promise, answer }| Written {
+            lines: writes.into_iter().map(line).collect(),
+            promise,
+            answer,
+        }));
         Ok(())
     }
 
-    fn demand(&mut self, promise: Promise) {
-        if promise >= Promise::Synced {
-            self.durability = Durability::Synced;
-        }
-    }
-
-    fn stage(&mut self, key: &Key, stamp: Stamp, value: &Arc<[u8]>) -> Result<Line, Violation> {
-        let mut line = Line { version: Timestamp::ZERO, key: key.clone(), stamp, value: value.clone() };
-        match self.life.replica.write(key, stamp, value.clone(), self.now) {
-            Ok(Merged::Unchanged) => {}
+    fn stage(&mut self, write: &playback::Write) -> Result<Merged, Violation> {
+        let playback::Write { key, stamp, value } = write.clone();
+        let merged = self.life.replica.write(&key, stamp, value.clone(), self.now);
+        match merged {
+            Ok(Merged::Unchanged) => Ok(Merged::Unchanged),
             Ok(Merged::Changed) => {
-                line.version = self.life.replica.clock();
-                self.life.told.check(line.version)?;
-                self.staged.push(line.clone());
+                let version = self.life.replica.clock();
+                self.life.told.check(version)?;
+                self.staged.push(Line { version, key, stamp, value });
+                Ok(Merged::Changed)
             }
             Err(WriteError::Store(why)) => unreachable!("memory can be read: {why}"),
             Err(why @ (WriteError::ValueTooLong { .. } | WriteError::LifeIsOver)) => {
-                return Err(Violation::new("availability", why.to_string()));
+                Err(Violation::new("availability", why.to_string()))
             }
         }
-        Ok(line)
     }
 
     /// Commits; says whether the life goes on.

@@ -54,6 +54,35 @@ async fn what_is_wrong_in_a_batch_is_refused_in_its_place_and_the_rest_stands() 
 }
 
 #[tokio::test]
+async fn of_one_sessions_queue_the_last_is_written_and_the_end_that_it_has_seen() {
+    let (_home, node) = Node::alone().await;
+    let opened = node.open("metropolis").await;
+    let ended = |seq, position_ms, event| {
+        let mut report = report(&opened, seq, position_ms, event);
+        report["duration_ms"] = json!(100_000);
+        report
+    };
+    let queue = [
+        ended(1, 98_000, "playing"),
+        ended(2, 100_000, "ended"),
+        ended(3, 10_000, "seeked"),
+        ended(4, 11_000, "playing"),
+    ];
+    let body = json!(queue).to_string();
+    let answer = results(&node, "application/json", body.clone()).await;
+    let told = answer["results"].as_array().expect("a list");
+    let point = node.point("metropolis").await;
+    for found in told {
+        assert_eq!((&found["result"], &found["dot"]), (&json!("stored"), &point["dot"]), "{answer}");
+    }
+    assert_eq!((&point["position_ms"], &point["plays"]), (&json!(11_000), &json!(1)));
+    let again = results(&node, "application/json", body).await;
+    for found in again["results"].as_array().expect("a list") {
+        assert_eq!((&found["result"], &found["dot"]), (&json!("acknowledged"), &point["dot"]), "{again}");
+    }
+}
+
+#[tokio::test]
 async fn a_line_that_is_no_json_refuses_itself_alone() {
     let (_home, node) = Node::alone().await;
     let good = anonymous("metropolis", 1_000, "playing");
