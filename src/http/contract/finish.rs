@@ -5,7 +5,7 @@ use utoipa::openapi::{
     Header, OpenApi, PathItem, Ref, RefOr, SecurityRequirement,
     path::Operation,
     response::Response,
-    schema::{ObjectBuilder, Schema, Type},
+    schema::{AnyOfBuilder, ObjectBuilder, Schema, Type},
 };
 
 use super::{SCHEMES, nulls, refusals};
@@ -28,7 +28,21 @@ pub(super) fn finish(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
     components.responses.extend(refused.into_responses());
     components.responses.values_mut().for_each(describe_headers);
+    for schema in components.schemas.values_mut() {
+        let RefOr::T(Schema::OneOf(of)) = schema else { continue };
+        if of.items.iter().any(is_empty) {
+            let any = of.items.drain(..).fold(AnyOfBuilder::new(), AnyOfBuilder::item);
+            *schema = any.description(of.description.take()).into();
+        }
+    }
     nulls::leave_out(document);
+}
+
+/// Whether a schema is that of nothing but an object: all other objects are of it too, so that it can be one of
+/// several, and not the only one.
+fn is_empty(schema: &RefOr<Schema>) -> bool {
+    matches!(schema, RefOr::T(Schema::Object(object)) if object.properties.is_empty()
+        && object.schema_type == Type::Object.into())
 }
 
 /// The operations of a path, and their methods.

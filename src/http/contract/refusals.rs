@@ -11,6 +11,7 @@ use utoipa::openapi::{
 };
 
 use crate::http::{
+    HEAD_BYTES_MAX, HEADERS_MAX,
     auth::Need,
     problems::{Type, types as t},
 };
@@ -18,13 +19,26 @@ use crate::http::{
 /// Under this extension a handler names refusals that are its own.
 const NAMED: &str = "x-problems";
 
+/// The status of the one refusal that has no document: the server gives it before there is a request.
+const HEAD: &str = "431";
+
+fn head_too_long() -> Response {
+    let said = format!(
+        "Path, query and headers have more than {HEAD_BYTES_MAX} bytes, or there are more than {HEADERS_MAX} headers. \
+         It has no body."
+    );
+    ResponseBuilder::new().description(said).build()
+}
+
 /// Answers that several operations have in common, each by the status and the types that it can have.
 #[derive(Default)]
 pub(super) struct Components(BTreeMap<String, (u16, Vec<&'static Type>)>);
 
 impl Components {
     pub(super) fn into_responses(self) -> impl Iterator<Item = (String, RefOr<Response>)> {
-        self.0.into_iter().map(|(name, (status, kinds))| (name, RefOr::T(response(status, &kinds))))
+        let refusals = self.0.into_iter();
+        let refusals = refusals.map(|(name, (status, kinds))| (name, RefOr::T(response(status, &kinds))));
+        refusals.chain([(HEAD.into(), RefOr::T(head_too_long()))])
     }
 }
 
@@ -35,6 +49,7 @@ pub(super) fn add(operation: &mut Operation, need: Need, components: &mut Compon
     for kind in t::ALL.iter().filter(|kind| all.clone().any(|it| it == **kind)) {
         by_status.entry(kind.status).or_default().push(kind);
     }
+    operation.responses.responses.insert(HEAD.into(), Ref::from_response_name(HEAD).into());
     for (status, kinds) in by_status {
         let names: Vec<_> = kinds.iter().map(|kind| kind.name).collect();
         let name = format!("{status}.{}", names.join("."));

@@ -43,7 +43,7 @@ pub(in crate::http) struct OpenSession {
     "series": "silent films",
 }))]
 pub(in crate::http) struct Heartbeat {
-    /// The token under which the sample was *taken*, whatever token came later.
+    /// The token under which the sample was taken, whatever token came later.
     token: Option<Token>,
     profile: Option<Profile>,
     content: Option<Content>,
@@ -188,6 +188,7 @@ fn commands() -> Array {
 
 /// What the clocks of a device say.
 #[derive(ToSchema)]
+#[schema(example = json!({"clock": "active", "sent_at_ms": 1_780_000_000_000_u64, "last_server_time_ms": 1_779_990_000_000_u64}))]
 pub(in crate::http) struct Clocks {
     clock: Option<Clock>,
     /// What its wall clock says, however wrong.
@@ -198,6 +199,11 @@ pub(in crate::http) struct Clocks {
 
 /// A session that began without a token.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "content": "metropolis", "session": "0f8fad5b-d9cb-469f-a165-70867728950e", "elapsed_ms": 3_600_000,
+    "sent_elapsed_ms": 3_600_000, "occurred_at_ms": 1_779_992_000_000_u64,
+    "last_server_time_ms": 1_779_990_000_000_u64, "device": "Phone", "series": "silent films",
+}))]
 pub(in crate::http) struct OfflineSession {
     content: Content,
     session: Session,
@@ -214,6 +220,10 @@ pub(in crate::http) struct OfflineSession {
 
 /// What a viewer ordered: exactly one of `watched`, `dismissed` and `place`.
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "token": "pm1.…", "content": "metropolis", "elapsed_ms": 3_600_000, "sent_elapsed_ms": 3_600_000, "seq": 2,
+    "watched": true,
+}))]
 pub(in crate::http) struct Command {
     token: Token,
     content: Option<Content>,

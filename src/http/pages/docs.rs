@@ -146,13 +146,14 @@ impl Entry {
                 RefOr::T(response) => return own(status, response),
                 RefOr::Ref(to) => to.ref_location.rsplit('/').next().unwrap_or_default(),
             };
-            let known = shared.contains_key(response);
-            let names = response.split('.').skip(1).filter(|_| known);
-            let links = names.map(|name| format!("<a href=\"/problems/{name}\">{name}</a>"));
-            format!(
-                "<tr><th scope=\"row\">{status}<td colspan=\"2\">{}\n",
-                links.collect::<Vec<_>>().join(" · ")
-            )
+            let links = response.split('.').skip(1);
+            let links: Vec<_> =
+                links.map(|name| format!("<a href=\"/problems/{name}\">{name}</a>")).collect();
+            let said = match shared.get(response) {
+                Some(RefOr::T(response)) if links.is_empty() => inline(&response.description),
+                _ => links.join(" · "),
+            };
+            format!("<tr><th scope=\"row\">{status}<td colspan=\"2\">{said}\n")
         });
         format!(
             "<h4>Answers</h4>\n<div class=\"wide\" tabindex=\"0\"><table><thead><tr><th>Status<th>Value<th>Meaning<tbody>\n{}</table></div>\n",

@@ -83,7 +83,7 @@ and its wording may change. `type` is the path of its page at the node that answ
 `http://127.0.0.1:7080/problems` too.
 
 429 and 503 come with `Retry-After`, 401 with `WWW-Authenticate`, 405 with `Allow`. A refusal of one item among many stands in the answer's
-`results`, as `problem`, and looks the same.
+`results`, as `problem`, and looks the same. What is no HTTP (400) or has a head beyond its bounds (431) is answered without a document.
 
 *Made by `playmark problems` from the table in `src/http/problems`; a test compares them.*
 

@@ -171,7 +171,11 @@ impl Asked {
         let profile = sessions::text(&asked, "profile")?.unwrap_or_default();
         let profile = ProfileId::parse(profile).map_err(|why| Problem::id("profile", why))?;
         let since = sessions::text(&asked, "cursor")?.map(Since::parse).transpose()?;
-        let clocks = Clocks::from_value(&asked["clocks"])?;
+        let clocks = &asked["clocks"];
+        if !(clocks.is_object() || clocks.is_null()) {
+            return Err(Problem::Invalid { field: "clocks", fix: "must be an object".into() });
+        }
+        let clocks = Clocks::from_value(clocks)?;
         let sessions = list(&mut asked, "sessions", SYNC_SESSIONS_MAX)?;
         let commands = list(&mut asked, "commands", SYNC_COMMANDS_MAX)?;
         let heartbeats = list(&mut asked, "heartbeats", usize::MAX)?;
