@@ -1,5 +1,8 @@
 //! `GET /v1/profiles/{profile}/export`: everything that is held of a profile, one title a line.
 //!
+//! The first line is the profile itself: what its viewer has settled, and up to when everything was erased. An
+//! erasure is held for ever, so that it holds against whatever still comes, and is a part of what is exported.
+//!
 //! A profile may hold more than a request should: so the answer is made while it is sent, a piece at a
 //! time, and the next piece is read when the connection has room for it. What was refused is a file that
 //! is written first and fetched later: it would be one more place where a viewer's history lies.
@@ -13,9 +16,10 @@ use std::{
 };
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -26,12 +30,14 @@ use crate::{
     crdt::{ContentId, ProfileId, Register, Slot, TitleId, WallTime},
     http::{
         App, Problem,
+        auth::{Lease, Visitor},
         contract::{answers::ExportLines, params::OfProfile},
         lists,
+        profiles::{CountingView, recording},
         view::{ResumeView, StampView},
     },
     node::ReadError,
-    playback::{Sample, SessionId, SlotKind, Title, Watched, is_watched, slot::FENCE},
+    playback::{Sample, SessionId, Settings, SlotKind, Title, Watched, is_watched, slot::FENCE},
 };
 
 /// When a piece is sent: it has so many bytes, and at most one title's lines more.
@@ -46,16 +52,20 @@ const NAMES_AHEAD: usize = 64;
     tag = "profiles",
     operation_id = "exportProfile",
     summary = "Read everything that is held of a profile",
-    description = "One title a line, and a last line that says how many there were. Without it the export is not whole.",
+    description = "A line for the profile, one for each title, and a last line that says how many titles there were. Without it the export is not whole.",
     params(OfProfile),
     responses((status = 200, description = "The lines.", content_type = "application/x-ndjson", body = ExportLines)),
 )]
 pub(super) async fn read(
     State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
     path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let profile = lists::profile(path)?;
-    let mut lines = Lines { app, profile, after: None, ahead: VecDeque::new(), titles: 0, is_over: false };
+    let lease = Lease::of(&app, &visitor, &headers, Some(&profile));
+    let at = At::Profile;
+    let mut lines = Lines { app, profile, lease, at, after: None, ahead: VecDeque::new(), titles: 0 };
     // A store that cannot be read is told of while there is a status to tell it by.
     let first = lines.piece()?;
     let body = Body::new(Pieces { first, lines });
@@ -66,10 +76,19 @@ pub(super) async fn read(
 struct Lines {
     app: App,
     profile: ProfileId,
+    lease: Lease,
+    at: At,
     after: Option<ContentId>,
     ahead: VecDeque<TitleId>,
     titles: usize,
-    is_over: bool,
+}
+
+/// What the next line is about.
+#[derive(PartialEq, Eq)]
+enum At {
+    Profile,
+    Titles,
+    End,
 }
 
 /// A body that is read while it is sent.
@@ -80,12 +99,12 @@ struct Pieces {
 
 impl axum::body::HttpBody for Pieces {
     type Data = Bytes;
-    type Error = ReadError;
+    type Error = Problem;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReadError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
         let piece = self.first.take().map_or_else(|| self.lines.piece(), |first| Ok(Some(first)));
         // After an error the connection is closed without an end, which the client sees.
         Poll::Ready(piece.transpose().map(|piece| piece.map(Frame::data)))
@@ -94,11 +113,16 @@ impl axum::body::HttpBody for Pieces {
 
 impl Lines {
     /// The next piece; `None` after the last.
-    fn piece(&mut self) -> Result<Option<Bytes>, ReadError> {
+    fn piece(&mut self) -> Result<Option<Bytes>, Problem> {
+        self.lease.check()?;
         let mut piece = Vec::new();
-        while !self.is_over && piece.len() < EXPORT_PIECE_BYTES {
+        if self.at == At::Profile {
+            write_line(&mut piece, &ProfileLine::read(&self.app, &self.profile)?);
+            self.at = At::Titles;
+        }
+        while self.at == At::Titles && piece.len() < EXPORT_PIECE_BYTES {
             let Some(title) = self.next_title()? else {
-                self.is_over = true;
+                self.at = At::End;
                 write_line(&mut piece, &EndLine { end: true, titles: self.titles });
                 break;
             };
@@ -125,12 +149,29 @@ fn write_line(piece: &mut Vec<u8>, line: &impl Serialize) {
     piece.push(b'\n');
 }
 
+/// All that is held of a profile and of none of its titles.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ExportedProfile)]
+pub(super) struct ProfileLine {
+    profile: String,
+    /// When the export was begun.
+    exported_ms: u64,
+    settings: CountingView,
+    /// Everything up to it has been erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased: Option<StampView>,
+    registers: Vec<RegisterView>,
+}
+
 /// All that is held of a title.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = ExportedTitle)]
 pub(super) struct TitleLine {
     content: String,
     watched: bool,
+    /// Everything up to it has been erased, by an order for this title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased: Option<StampView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resume_point: Option<ResumeView>,
     registers: Vec<RegisterView>,
@@ -165,6 +206,11 @@ pub(super) enum Said {
     Watched {
         watched: bool,
     },
+    Settled {
+        recording: &'static str,
+        completed_percent: Option<u8>,
+        engaged_ms: Option<u64>,
+    },
     Nothing {},
     /// What this build cannot read, as it stands.
     Value {
@@ -191,6 +237,23 @@ pub(super) struct SampleView {
     opened_ms: Option<u64>,
 }
 
+impl ProfileLine {
+    fn read(app: &App, profile: &ProfileId) -> Result<Self, ReadError> {
+        let Title { registers, scope } = app.node().title(&profile.scope())?;
+        Ok(Self {
+            profile: profile.as_str().to_owned(),
+            exported_ms: app.node().now().wall.as_ms(),
+            settings: CountingView::new(&scope.settings, app.policy()),
+            erased: erased(&registers),
+            registers: registers.iter().map(|(slot, register)| RegisterView::new(*slot, register)).collect(),
+        })
+    }
+}
+
+fn erased(registers: &[(Slot, Register)]) -> Option<StampView> {
+    registers.iter().find(|(slot, _)| *slot == FENCE).map(|(_, register)| register.stamp.into())
+}
+
 impl TitleLine {
     /// `None` of a title of which everything is erased, its fence included.
     fn new(app: &App, title: &TitleId, found: &Title) -> Option<Self> {
@@ -202,6 +265,7 @@ impl TitleLine {
         (!held.is_empty()).then(|| Self {
             content: title.content.as_str().to_owned(),
             watched: is_watched(registers, found.scope.fence),
+            erased: erased(registers),
             resume_point: point.map(|point| ResumeView::new(title, &point)),
             registers: held,
         })
@@ -241,9 +305,18 @@ impl Said {
                 Watched::decode(value).ok().map(|Watched(watched)| Self::Watched { watched })
             }
             Some(SlotKind::Completed | SlotKind::Dismissed | SlotKind::Fence) => Some(Self::Nothing {}),
-            Some(SlotKind::Settings) | None => None,
+            Some(SlotKind::Settings) => Settings::decode(value).ok().map(Self::from),
+            None => None,
         };
         said.unwrap_or_else(|| Self::Value { value_base64url: URL_SAFE_NO_PAD.encode(value) })
+    }
+}
+
+impl From<Settings> for Said {
+    fn from(settings: Settings) -> Self {
+        let recording = recording(&settings);
+        let Settings { completed_percent, engaged_ms, .. } = settings;
+        Self::Settled { recording, completed_percent, engaged_ms }
     }
 }
 

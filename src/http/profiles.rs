@@ -39,6 +39,14 @@ const FENCES_MAX: usize = 1_024;
 #[schema(as = Settings)]
 struct SettingsView {
     profile: String,
+    #[serde(flatten)]
+    counting: CountingView,
+}
+
+/// What counts, and by whose word.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Counting)]
+pub(super) struct CountingView {
     recording: &'static str,
     completed_percent: u8,
     engaged_ms: u64,
@@ -46,8 +54,8 @@ struct SettingsView {
     settled: Vec<&'static str>,
 }
 
-impl SettingsView {
-    fn new(profile: &ProfileId, settings: &Settings, policy: &Policy) -> Self {
+impl CountingView {
+    pub(super) fn new(settings: &Settings, policy: &Policy) -> Self {
         let judged_by = settings.over(policy);
         let settled = [
             ("recording", settings.paused),
@@ -55,13 +63,17 @@ impl SettingsView {
             ("engaged_ms", settings.engaged_ms.is_some()),
         ];
         Self {
-            profile: profile.as_str().to_owned(),
-            recording: if settings.paused { "paused" } else { "on" },
+            recording: recording(settings),
             completed_percent: judged_by.completed_percent(),
             engaged_ms: u64::try_from(judged_by.engaged().as_millis()).unwrap_or(u64::MAX),
             settled: settled.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect(),
         }
     }
+}
+
+/// Whether anything is kept.
+pub(super) fn recording(settings: &Settings) -> &'static str {
+    if settings.paused { "paused" } else { "on" }
 }
 
 /// `GET /v1/profiles/{profile}/settings`
@@ -119,7 +131,8 @@ pub(super) async fn settle(
 }
 
 fn read(app: &App, profile: &ProfileId) -> Result<SettingsView, Problem> {
-    Ok(SettingsView::new(profile, &app.node().scope(profile)?.settings, app.policy()))
+    let counting = CountingView::new(&app.node().scope(profile)?.settings, app.policy());
+    Ok(SettingsView { profile: profile.as_str().to_owned(), counting })
 }
 
 /// `DELETE /v1/profiles/{profile}`

@@ -12,7 +12,7 @@ use super::requests::Heartbeat;
 use crate::http::{
     changes::Line,
     explain::ExplanationView,
-    export::{EndLine, TitleLine},
+    export::{EndLine, ProfileLine, TitleLine},
     heartbeats::{Told, ToldMany},
 };
 
@@ -92,6 +92,7 @@ pub(in crate::http) enum Answered {
 #[serde(untagged)]
 #[expect(dead_code, reason = "it is a shape, of which nothing is made")]
 pub(in crate::http) enum ExportLine {
+    Profile(Box<ProfileLine>),
     Title(Box<TitleLine>),
     End(EndLine),
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::serving::{Line, Node, anonymous, ids, problem, report, request};
+use crate::serving::{Line, Node, Player, anonymous, ids, problem, report, request};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
@@ -23,7 +23,8 @@ async fn an_export_holds_every_title_with_everything_that_was_said_of_it() {
     let answer = node.get("/v1/profiles/ada/export").await;
     assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
     let found = lines(&answer.text().await.expect("it is text"));
-    let [metropolis, nosferatu, end] = &found[..] else { panic!("{found:?}") };
+    let [profile, metropolis, nosferatu, end] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((&profile["profile"], &profile["registers"]), (&json!("ada"), &json!([])));
     assert_eq!(*end, json!({"end": true, "titles": 2}));
     assert_eq!((&metropolis["content"], &nosferatu["content"]), (&json!("metropolis"), &json!("nosferatu")));
     assert_eq!((&metropolis["watched"], &nosferatu["watched"]), (&json!(true), &json!(false)));
@@ -47,11 +48,59 @@ async fn an_export_holds_every_title_with_everything_that_was_said_of_it() {
     }
 }
 
+async fn exported(node: &Player) -> Vec<Value> {
+    lines(&node.get("/v1/profiles/ada/export").await.text().await.expect("it is text"))
+}
+
 #[tokio::test]
-async fn a_profile_of_which_nothing_is_held_exports_its_end_alone() {
+async fn an_export_holds_what_was_settled_and_what_was_erased() {
     let (_home, node) = Node::alone().await;
-    let text = node.get("/v1/profiles/ada/export").await.text().await.expect("it is text");
-    assert_eq!(lines(&text), [json!({"end": true, "titles": 0})]);
+    let settings = json!({"recording": "on", "completed_percent": 80});
+    node.put("/v1/profiles/ada/settings", &[], &settings).await;
+    node.stored(&anonymous("metropolis", 5_000, "playing")).await;
+    node.stored(&anonymous("nosferatu", 5_000, "playing")).await;
+    node.delete("/v1/profiles/ada/titles/metropolis").await;
+    let found = exported(&node).await;
+    let [profile, metropolis, nosferatu, end] = &found[..] else { panic!("{found:?}") };
+    let counting = json!({
+        "recording": "on", "completed_percent": 80, "engaged_ms": 3_000, "settled": ["completed_percent"],
+    });
+    assert_eq!((&profile["settings"], &profile["erased"]), (&counting, &json!(null)));
+    assert!(profile["exported_ms"].as_u64().is_some_and(|at| at > 0));
+    let [settled] = &profile["registers"].as_array().expect("a list")[..] else { panic!("{profile}") };
+    for (member, value) in [
+        ("slot", json!("settings")),
+        ("recording", json!("on")),
+        ("completed_percent", json!(80)),
+        ("engaged_ms", json!(null)),
+    ] {
+        assert_eq!(settled[member], value, "{member}");
+    }
+    let fence = &metropolis["registers"][0];
+    assert_eq!((&fence["slot"], &fence["stamp"]), (&json!("fence"), &metropolis["erased"]));
+    assert!(metropolis["erased"]["time_ms"].is_u64() && metropolis.get("resume_point").is_none());
+    assert!(nosferatu["resume_point"].is_object() && nosferatu.get("erased").is_none());
+    assert_eq!(*end, json!({"end": true, "titles": 2}));
+
+    // Of what is erased as a whole nothing is left but that it was, and what was settled.
+    node.delete("/v1/profiles/ada").await;
+    let found = exported(&node).await;
+    let [profile, end] = &found[..] else { panic!("{found:?}") };
+    let slots: Vec<_> =
+        profile["registers"].as_array().expect("a list").iter().map(|it| it["slot"].as_str()).collect();
+    assert_eq!(slots.len(), 2, "{profile}");
+    assert!(slots.contains(&Some("fence")) && slots.contains(&Some("settings")), "{profile}");
+    assert!(profile["erased"]["time_ms"].is_u64());
+    assert_eq!((&profile["settings"], end), (&counting, &json!({"end": true, "titles": 0})));
+}
+
+#[tokio::test]
+async fn a_profile_of_which_nothing_is_held_exports_that_and_its_end() {
+    let (_home, node) = Node::alone().await;
+    let found = exported(&node).await;
+    let [profile, end] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((&profile["profile"], &profile["settings"]["settled"]), (&json!("ada"), &json!([])));
+    assert_eq!((&profile["registers"], end), (&json!([]), &json!({"end": true, "titles": 0})));
     problem(node.get("/v1/profiles/a%00b/export").await, 422, "invalid", "no id").await;
 }
 
@@ -85,7 +134,7 @@ async fn a_large_export_comes_in_bounded_pieces() {
     assert!(pieces > 1, "{} bytes in one piece", text.len());
     let found = lines(&text);
     assert_eq!(found.last(), Some(&json!({"end": true, "titles": TITLES})));
-    for (number, title) in found[..TITLES].iter().enumerate() {
+    for (number, title) in found[1..=TITLES].iter().enumerate() {
         assert_eq!(title["content"], format!("film/{number:04}"));
     }
 }
