@@ -57,7 +57,7 @@ impl Running {
         self.kill()
     }
 
-    /// Kills the process as soon as something is so, or when it has acknowledged a batch.
+    /// Kills the process as soon as something is so, or when it has ended.
     pub(super) fn kill_when(&mut self, so: impl Fn() -> bool) -> Option<u64> {
         while !so() && self.process.try_wait().expect("the child is ours").is_none() {
             std::thread::yield_now();
