@@ -130,18 +130,18 @@ async fn walk<T>(
     let scope = app.node().scope(profile)?;
     let (mut items, mut looked_at, mut after) = (Vec::new(), 0, None);
     loop {
-        let titles = app.node().titles(profile, after.as_ref(), TURN_TITLES)?;
-        for title in &titles {
+        let titles = app.node().whole_titles(profile, after.as_ref(), TURN_TITLES, &scope)?;
+        for (id, title) in &titles {
             if looked_at == LISTED_MAX {
                 return Ok(Walked { items, is_partial: true });
             }
             looked_at += 1;
-            items.extend(sum_up(title.content.clone(), &app.node().title_in(title, &scope)?));
+            items.extend(sum_up(id.content.clone(), title));
         }
         if titles.len() < TURN_TITLES {
             return Ok(Walked { items, is_partial: false });
         }
-        after = titles.into_iter().next_back().map(|title| title.content);
+        after = titles.into_iter().next_back().map(|(id, _)| id.content);
         yield_now().await;
     }
 }

@@ -30,7 +30,7 @@ use crate::{
         slot::{FENCE, SETTINGS},
     },
     replica::{Monotonic, Now, Readiness},
-    store::{Read, RocksReader, StoreError},
+    store::{Read, RocksReader, StoreError, WholeTitle},
     transport::{NodeName, Transport},
 };
 
@@ -193,6 +193,22 @@ impl Handle {
         limit: usize,
     ) -> Result<Vec<TitleId>, ReadError> {
         Ok(self.shared.reader.titles(profile, after, limit)?)
+    }
+
+    /// The same titles as they stand, where their profile has been read before.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    pub fn whole_titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+        scope: &Scope,
+    ) -> Result<Vec<(TitleId, Title)>, ReadError> {
+        let whole = self.shared.reader.whole_titles(profile, after, limit)?.into_iter();
+        let title = |it: WholeTitle| (it.title, Title { registers: it.registers, scope: scope.clone() });
+        Ok(whole.map(title).collect())
     }
 
     /// One register, from the committed state.

@@ -25,6 +25,15 @@ use crate::crdt::{
     ContentId, Key, Origin, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector,
 };
 
+/// A title with all of its registers, in the order of slots.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WholeTitle {
+    /// Which.
+    pub title: TitleId,
+    /// What stands there, and is sound.
+    pub registers: Vec<(Slot, Register)>,
+}
+
 /// What is read from a store's committed state.
 ///
 /// A register that fails its check is rot: to every reader it is absent, so that it is never merged,
@@ -46,6 +55,19 @@ pub trait Read {
         after: Option<&ContentId>,
         limit: usize,
     ) -> Result<Vec<TitleId>, StoreError>;
+
+    /// The same titles, each with its registers in the order of slots.
+    ///
+    /// Each title is from one committed state, and the whole may be from several.
+    fn whole_titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<WholeTitle>, StoreError> {
+        let titles = self.titles(profile, after, limit)?.into_iter();
+        titles.map(|title| Ok(WholeTitle { registers: self.title(&title)?, title })).collect()
+    }
 
     /// The first `limit` entries of the change index inside `span`, in the order of versions.
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError>;
@@ -73,6 +95,15 @@ impl<R: Read + ?Sized> Read for &R {
         limit: usize,
     ) -> Result<Vec<TitleId>, StoreError> {
         (**self).titles(profile, after, limit)
+    }
+
+    fn whole_titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<WholeTitle>, StoreError> {
+        (**self).whole_titles(profile, after, limit)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {

@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use crate::{
     crdt::{ContentId, Key, Origin, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector},
     store::{
-        Batch, Durability, Read, Store,
+        Batch, Durability, Read, Store, WholeTitle,
         contract::samples::{origins, register, rotten, slots, sure, titles, versions},
     },
 };
@@ -111,6 +111,9 @@ impl Model {
             let found = sure(store.titles(&profile, after, limit));
             let expected = self.titles(&profile, after, limit);
             assert_eq!(found, expected, "{limit} of {profile} after {after:?}, {when}");
+            let whole = sure(store.whole_titles(&profile, after, limit));
+            let expected: Vec<_> = expected.into_iter().map(|title| self.whole(title)).collect();
+            assert_eq!(whole, expected, "{limit} whole of {profile} after {after:?}, {when}");
         }
         let key = key(rng, titles);
         let standing = self.registers.get(&key).filter(|register| register.is_sound(&key));
@@ -133,6 +136,10 @@ impl Model {
         let of_title =
             self.registers.iter().filter(|(key, register)| key.title == *title && register.is_sound(key));
         of_title.map(|(key, register)| (key.slot, register.clone())).collect()
+    }
+
+    fn whole(&self, title: TitleId) -> WholeTitle {
+        WholeTitle { registers: self.title(&title), title }
     }
 
     fn titles(&self, profile: &ProfileId, after: Option<&ContentId>, limit: usize) -> Vec<TitleId> {

@@ -75,6 +75,12 @@ pub(super) fn register_at(bytes: &[u8]) -> Result<Key, StoreError> {
     parse(bytes).ok_or_else(|| undecodable("a register's key", bytes))
 }
 
+/// The slot of a key that begins with this title's part; `None` of any other key.
+pub(super) fn slot_in(title: &[u8], bytes: &[u8]) -> Option<Slot> {
+    let (&kind, id) = bytes.strip_prefix(title)?.split_first()?;
+    Some(Slot { kind, id: id.try_into().ok()? })
+}
+
 /// The part of a key of `registers` that its title shares, or the whole of what is no such key.
 pub(super) fn title_part(bytes: &[u8]) -> &[u8] {
     &bytes[..title_len(bytes).unwrap_or(bytes.len())]
@@ -184,6 +190,7 @@ mod tests {
             let bytes = of_register(&key);
             prop_assert_eq!(register_at(&bytes).expect("it was just made"), key.clone());
             prop_assert_eq!(title_part(&bytes), of_title(&key.title));
+            prop_assert_eq!(slot_in(&of_title(&key.title), &bytes), Some(key.slot));
             prop_assert!(has_title_part(&bytes));
         }
 
@@ -192,6 +199,8 @@ mod tests {
             let mut other = other;
             other.title.profile = one.title.profile.clone();
             prop_assert_eq!(of_register(&one).cmp(&of_register(&other)), one.cmp(&other));
+            let found = slot_in(&of_title(&one.title), &of_register(&other));
+            prop_assert_eq!(found, (one.title == other.title).then_some(other.slot));
         }
 
         #[test]

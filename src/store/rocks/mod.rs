@@ -32,7 +32,7 @@ use rocksdb::{WriteBatch, WriteOptions};
 
 use crate::{
     crdt::{ContentId, Key, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector},
-    store::{Batch, Durability, Read, Store, StoreError},
+    store::{Batch, Durability, Read, Store, StoreError, WholeTitle},
 };
 use reader::Family;
 
@@ -131,6 +131,15 @@ impl Read for RocksStore {
         limit: usize,
     ) -> Result<Vec<TitleId>, StoreError> {
         self.reader.titles(profile, after, limit)
+    }
+
+    fn whole_titles(
+        &self,
+        profile: &ProfileId,
+        after: Option<&ContentId>,
+        limit: usize,
+    ) -> Result<Vec<WholeTitle>, StoreError> {
+        self.reader.whole_titles(profile, after, limit)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {
