@@ -5,7 +5,7 @@
 //! register, takes the old entry out of the index and puts a new one in; a batch moves the vector.
 //!
 //! A row's ceiling walks once over the profile's registers as they are stored, and looks at each byte's
-//! length; a row seeks from title to title, reads each, finds its resume point, and orders what it found.
+//! length; a row walks as far, reads each title, finds its resume point, and orders what it found.
 
 use std::cell::Cell;
 
@@ -112,10 +112,9 @@ fn row_of_50(bencher: Bencher) {
     let profile = row_title(0).profile;
     bencher.bench_local(|| {
         let mut started = Vec::new();
-        for title in store.titles(&profile, None, usize::MAX).expect("the device is sound") {
-            let registers = store.title(&title).expect("the device is sound");
-            let point = resume(&registers, None, &policy);
-            started.extend(point.and_then(|point| Started::of(title.content, point, &policy)));
+        for whole in store.whole_titles(&profile, None, usize::MAX).expect("the device is sound") {
+            let point = resume(&whole.registers, None, &policy);
+            started.extend(point.and_then(|point| Started::of(whole.title.content, point, &policy)));
         }
         let page = row(started, Grouping::Series, None, 20);
         assert_eq!(page.items.len(), 20);
