@@ -115,7 +115,7 @@ class Outbox {
         this.#owner.tell("problem", { kind: kindOf(body) ?? "unreachable", status, detail: body?.detail });
         break;
       }
-      for (const title of body.changes) this.#owner.tell("changed", title);
+      for (const title of body.changes ?? []) this.#owner.tell("changed", title);
       this.#cursor = body.cursor;
       this.#disk.know(this.#cursorKey, this.#cursor);
       if (!body.more) break;
@@ -143,9 +143,10 @@ class Outbox {
     if (!lines.length || !this.#syncs) return true;
     const clocks = { clock: "active", sent_at_ms: wall() };
     const answer = await this.#sync({ clocks, sessions: lines.map(undated) });
-    if (isPassing(answer.status)) return this.#fail("unreachable", answer);
-    if (isDenied(answer.status)) this.#deny(this.#owner.profile);
-    const tokens = answer.body.tokens ?? lines.map(() => ({ problem: answer.body }));
+    const { status, body } = answer;
+    if (isPassing(status) || (status < 400 && !body.tokens)) return this.#fail("unreachable", answer);
+    if (isDenied(status)) this.#deny(this.#owner.profile);
+    const tokens = body.tokens ?? lines.map(() => ({ problem: body }));
     lines.forEach((line, index) => this.#hearOf(line, tokens[index]));
     return true;
   }
@@ -170,7 +171,8 @@ class Outbox {
     const samples = this.#queue.batch();
     if (!samples.length) return false;
     const answer = await (samples[0].order ? this.#give(samples) : this.#report(samples));
-    if (isPassing(answer.status)) {
+    // An answer that says nothing of them is not a node's.
+    if (isPassing(answer.status) || (answer.status < 400 && !answer.body.results)) {
       for (const sample of samples) sample.kept = true;
       return this.#fail("unreachable", answer);
     }

@@ -15,6 +15,7 @@ class Session extends EventTarget {
   #left = false;
   #opening = null; // the moment when it was asked for
   #asking = false;
+  #due = null; // why it is to be asked anew, where nobody has answered yet
   #patience = new Patience();
   #timer = null;
   #end = new AbortController();
@@ -96,14 +97,15 @@ class Session extends EventTarget {
    */
   async revalidate(cause) {
     if (this.#opening || this.#asking || !this.#line) return;
-    if (!this.#line.token) return this.#again(cause);
-    if (!this.#last?.token) return this.#open(cause);
+    if (cause === "online") cause = this.#due ?? cause;
+    if (this.#last?.token === null && this.#playhead.isEngaged) return this.#outbox.send(); // to have it dated
+    if (!this.#last?.token) return this.#open(this.#own.size ? cause : "start");
     this.#asking = true;
     const { asked, began, status, body, wait_ms } = await this.#outbox.ask(this.#last);
     this.#asking = false;
     if (this.#end.signal.aborted) return;
     if (isPassing(status)) return this.#later(cause, wait_ms);
-    this.#patience.renew();
+    this.#renew();
     this.#adopt(body, { asked, began });
     // Refused, or behind by less than a node renews for: a session of its own is above it too.
     if (status >= 400 || (cause === "wake" && !body.token)) this.#open(cause);
@@ -162,7 +164,7 @@ class Session extends EventTarget {
 
   #opened(cause, { session, token, anchor_ms, heartbeat_interval_ms, resume }, { asked, began }) {
     if (this.#own.size) this.#playhead.deliberate = false; // what was sought before was sought in another session
-    this.#patience.renew();
+    this.#renew();
     [this.#id, this.#last] = [session, null];
     this.#begin({ session, token, asked, began, heard: anchor_ms });
     // A session that goes on in another is as engaged as it was.
@@ -187,14 +189,15 @@ class Session extends EventTarget {
   /** Tries again later what no node answered. */
   #later(cause, wait_ms) {
     if (this.#slept !== null) this.#goAlone(this.#outbox.moment);
+    this.#due = cause;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.revalidate(cause), this.#patience.next(wait_ms));
   }
 
-  /** Tries to have a token: for what was done, if it says anything, and else as if this were the beginning. */
-  #again(cause) {
-    if (this.#playhead.isEngaged && this.#last) this.#outbox.send();
-    else this.#open(this.#own.size ? cause : "start");
+  /** Some node has answered. */
+  #renew() {
+    this.#patience.renew();
+    this.#due = null;
   }
 
   #adopt({ token, anchor_ms }, { asked, began }) {
@@ -218,8 +221,9 @@ class Session extends EventTarget {
   }
 
   #finish(event = "stopped") {
-    if (!this.#last && !this.#playhead.isEngaged) return; // there is nothing to remember
-    if (!this.#line && this.#opening) this.#goAlone(this.#opening); // no node has answered in time
+    // No node has answered in time, and what was played is worth to be remembered.
+    if (!this.#line && this.#opening && this.#playhead.isEngaged) this.#goAlone(this.#opening);
+    else if (!this.#last) return; // nothing has moved in this session: it has nothing to say
     if (this.#playhead.isEmpty) this.#repeat(event); // torn down: its place is 0
     else this.#sample(event);
   }

@@ -104,6 +104,18 @@ impl Browser {
         self.look("heard.filter(([name]) => name === 'problem').map(([, it]) => it.kind)").await
     }
 
+    /// How many samples are kept for other pages.
+    pub(super) async fn kept(&self) -> u64 {
+        let count = "target.result.transaction('samples').objectStore('samples').count()";
+        let told = format!("{count}.onsuccess = (it) => (window.kept = it.target.result)");
+        self.look(&format!(
+            "void (delete window.kept, indexedDB.open('playmark').onsuccess = ({{ target }}) => ({told}))"
+        ))
+        .await;
+        self.until("window.kept !== undefined").await;
+        self.look("window.kept").await.as_u64().expect("a number")
+    }
+
     /// Takes the network away from the browser, or gives it back, and tells its pages.
     pub(super) async fn go(&self, network: Network) {
         let offline = network == Network::Offline;

@@ -45,11 +45,13 @@ const PAGE: &str = r#"<!doctype html><title>Cinema</title>
   window.heard = [];
   const { Playmark } = await import(`${servers[0]}/sdk/playmark.js`);
   const [device, changes] = [asked.get("device"), asked.has("changes")];
-  window.playmark = new Playmark({ profile: "ada", servers, device, changes });
+  window.credential = asked.get("credential");
+  const credential = window.credential && (() => window.credential);
+  window.playmark = new Playmark({ profile: "ada", servers, device, changes, credential });
   playmark.addEventListener("problem", ({ detail }) => heard.push(["problem", detail]));
   for (const name of ["sent", "changed"]) playmark.addEventListener(name, ({ detail }) => heard.push([name, detail]));
   if (asked.has("attach")) {
-    window.session = playmark.attach(video, asked.get("attach"));
+    window.session = playmark.attach(video, asked.get("attach"), { incognito: asked.has("incognito") });
     for (const name of ["opened", "resume"]) session.addEventListener(name, ({ detail }) => heard.push([name, detail]));
     // These hear of it after the module.
     video.addEventListener("pause", () => (video.rests = true));
@@ -163,7 +165,7 @@ impl Cinema {
         self.stage.answers.lock().expect("nobody panics here").push((path, answer));
     }
 
-    /// What pages have asked of a path.
+    /// What pages have asked of a path, whatever became of it.
     pub(super) fn asked(&self, path: &str) -> Vec<Asked> {
         let asked = self.stage.asked.lock().expect("nobody panics here");
         asked.iter().filter(|it| it.path == path).cloned().collect()
@@ -212,13 +214,13 @@ async fn pass(State(stage): State<Arc<Stage>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.expect("the page sends it whole");
     let way = *stage.way.borrow();
-    if way == Way::Cut && !is_module {
-        return StatusCode::BAD_GATEWAY.into_response();
-    }
     let said: Value = serde_json::from_slice(&body).unwrap_or_default();
     let is_list = said.is_array();
     let asked = Asked { path: path.clone(), at: Instant::now(), body: said, answer: Value::Null };
     let index = stage.note(asked);
+    if way == Way::Cut && !is_module {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
     if let Some(answer) = stage.answer_to(&path) {
         return answer;
     }

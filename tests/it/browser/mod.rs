@@ -5,6 +5,7 @@
 
 mod chromium;
 mod cinema;
+mod credentials;
 mod nodes;
 mod offline;
 mod outages;

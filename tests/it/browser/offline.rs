@@ -129,6 +129,7 @@ async fn a_full_queue_loses_mere_ticks_and_the_oldest_first() {
     browser.look("void Object.defineProperties(video, { paused: { value: false }, currentTime: { get: () => (window.place = (window.place ?? 30) + 0.01) } })").await;
     browser.look("void Array.from({ length: 4200 }, () => session.observe())").await;
     assert_eq!(browser.look("playmark.waiting").await, 4_096);
+    assert_eq!(browser.kept().await, 4_096);
     let lost = "heard.filter(([, it]) => it.kind === 'queue-full').map(([, it]) => it.sample)";
     let events = browser.look(&format!("[...new Set({lost}.map((it) => it.event))]")).await;
     assert_eq!(events, json!(["playing"]), "a seek is worth more than a tick");

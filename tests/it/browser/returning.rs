@@ -4,12 +4,19 @@ use playmark::node::Clock;
 use serde_json::{Value, json};
 
 use super::{Network, Television, cinema::Way};
-use crate::serving::{claims, report};
+use crate::{
+    patience::eventually,
+    serving::{claims, report},
+};
 
 /// Ada goes on at 90 s on another device.
 async fn goes_on_elsewhere(television: &Television) {
+    goes_on_at(television, 90_000).await;
+}
+
+async fn goes_on_at(television: &Television, position_ms: u64) {
     let opened = television.node.open("film").await;
-    television.node.stored(&report(&opened, 1, 90_000, "paused")).await;
+    television.node.stored(&report(&opened, 1, position_ms, "paused")).await;
 }
 
 /// Why the page was offered places.
@@ -96,4 +103,25 @@ async fn a_page_says_where_it_is_when_it_is_hidden_and_asks_anew_when_it_is_show
     turn("visible").await;
     browser.until("!video.seeking && video.currentTime === 90").await;
     assert_eq!(causes(&television).await, json!(["shown"]));
+}
+
+#[tokio::test]
+async fn a_device_that_wakes_before_its_network_asks_until_there_is_one_and_has_nothing_to_say_of_its_own() {
+    let television = Television::playing(3_500).await;
+    let Television { browser, cinema, node, .. } = &television;
+    browser.pause().await;
+    television.all_taken().await;
+    goes_on_elsewhere(&television).await;
+    cinema.make(Way::Cut);
+    let before = cinema.asked("/v1/heartbeats").len();
+    browser.look("void sleep(3_600_000)").await;
+    eventually(|| (cinema.asked("/v1/heartbeats").len() > before).then_some(())).await;
+    cinema.make(Way::Free);
+    browser.until("!video.seeking && video.currentTime === 90").await;
+    assert_eq!(causes(&television).await, json!(["wake"]));
+
+    goes_on_at(&television, 100_000).await;
+    browser.open(&television.other_page()).await;
+    television.all_taken().await;
+    assert_eq!(node.position("film").await, Some(100_000), "nothing has moved on the television");
 }
