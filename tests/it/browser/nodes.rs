@@ -16,7 +16,7 @@ const REPORTS: &str = "/v1/heartbeats";
 async fn two_ways(home: &tempfile::TempDir) -> (Node, Cinema, Cinema) {
     let lines = "[http]\ncors_origins = [\"*\"]\n";
     let node = Serve::configured(home.path(), lines).start().await;
-    let far = Cinema::far_from(Some(node.address), Duration::from_millis(150)).await;
+    let far = Cinema::far_from(Some(node.address), Duration::from_millis(400)).await;
     let near = Cinema::before(Some(node.address)).await;
     (node, far, near)
 }

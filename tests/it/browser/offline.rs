@@ -76,7 +76,6 @@ async fn an_hour_offline_under_a_token_stays_at_the_time_it_was_played() {
     played_elsewhere(&television, 45, 20_000).await;
     played_elsewhere(&television, 20, 30_000).await;
     cinema.make(Way::Free);
-    browser.look("void playmark.send()").await;
     television.all_taken().await;
     let point = node.point("film").await;
     assert_eq!(point["position_ms"], 30_000, "what came after it stands: {point}");

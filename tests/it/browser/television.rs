@@ -83,9 +83,9 @@ impl Television {
         self.cinema.page("tv", None, &[])
     }
 
-    /// Waits until nodes have taken all that the page has to say.
+    /// Has the page say all that it has to say, and waits until nodes have taken it.
     pub(super) async fn all_taken(&self) {
-        self.browser.until("window.playmark && playmark.waiting === 0").await;
+        self.browser.until("window.playmark && (playmark.waiting === 0 || void playmark.send())").await;
     }
 
     /// Waits until the node knows the film's place as the outcome of this event.
