@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdout, Command},
     time::{Instant, sleep},
 };
 
 /// Generous, since it only bounds a test that fails: two loaded cores start a browser in seconds.
 const WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How many drivers are started before none is expected to find a port any more.
+const DRIVERS_MAX: usize = 5;
 
 /// Whether a browser has a network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -161,28 +163,37 @@ impl Drop for Browser {
     }
 }
 
-/// Starts a driver on a port that it chooses itself.
+/// Starts a driver on a port that it chooses itself. It listens at both loopbacks, and gives up where somebody has
+/// taken that port at the other one.
 async fn drive() -> (Child, u16) {
-    let mut driver = Command::new("chromedriver");
-    driver
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    let mut driver = driver.spawn().expect("chromedriver is installed (Debian's package chromium-driver)");
-    let mut said = BufReader::new(driver.stdout.take().expect("it is piped")).lines();
-    let port = async {
-        while let Some(line) = said.next_line().await.expect("it is text") {
-            let port = line.split_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.'));
-            if let Some(port) = port {
-                return Some(port.parse().expect("a port"));
-            }
+    for _ in 0..DRIVERS_MAX {
+        let mut driver = Command::new("chromedriver");
+        driver
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let mut driver =
+            driver.spawn().expect("chromedriver is installed (Debian's package chromium-driver)");
+        let said = BufReader::new(driver.stdout.take().expect("it is piped"));
+        let port = tokio::time::timeout(WITHIN, port_of(said)).await.expect("chromedriver starts in time");
+        if let Some(port) = port {
+            return (driver, port);
         }
-        None
-    };
-    let port = tokio::time::timeout(WITHIN, port).await.expect("chromedriver starts in time");
-    (driver, port.expect("chromedriver says where it listens"))
+    }
+    panic!("chromedriver says where it listens")
+}
+
+/// Where a driver says that it listens; `None` where it ends without a word of it.
+async fn port_of(said: BufReader<ChildStdout>) -> Option<u16> {
+    let mut lines = said.lines();
+    while let Some(line) = lines.next_line().await.expect("it is text") {
+        if let Some((_, port)) = line.split_once("successfully on port ") {
+            return Some(port.trim_end_matches('.').parse().expect("a port"));
+        }
+    }
+    None
 }
 
 fn capabilities(profile: &TempDir) -> Capabilities {
