@@ -120,6 +120,7 @@ pub(super) struct Line<'a> {
     what: What<'a>,
 }
 
+/// A title, or something that concerns all titles of a profile.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = ChangeOf)]
 #[serde(untagged)]

@@ -36,6 +36,7 @@ struct Thresholds {
     completed_percent: u8,
 }
 
+/// A session that was looked at, the winner first.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = ConsideredSession)]
 struct ConsideredView {

@@ -19,7 +19,7 @@ use crate::{
         auth::Visitor,
         body::{self, Heartbeats},
         contract::{
-            answers::{Answered, HeartbeatLines, Item},
+            answers::{Answered, HeartbeatLines, ReportItem},
             kinds, requests,
         },
         door::{Admitted, Door},
@@ -76,7 +76,7 @@ pub(super) struct Fresh {
 #[schema(as = Reports)]
 pub(super) struct ToldMany {
     /// In the order of the request.
-    #[schema(value_type = Vec<Item<Told>>)]
+    #[schema(value_type = Vec<ReportItem>)]
     pub(super) results: Vec<Value>,
     #[serde(flatten)]
     fresh: Fresh,

@@ -38,6 +38,7 @@ pub(super) struct PlaceView {
     time_quality: &'static str,
 }
 
+/// Another session's place.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Alternative)]
 struct AlternativeView {

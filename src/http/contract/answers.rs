@@ -1,7 +1,5 @@
 //! What answers bring, where that is put together from the answers of several rooms.
 
-#![expect(unused_qualifications, reason = "what is derived names types as it finds them")]
-
 use serde::Serialize;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -14,6 +12,7 @@ use crate::http::{
     explain::ExplanationView,
     export::{EndLine, ProfileLine, TitleLine},
     heartbeats::{Told, ToldMany},
+    sync::Derived,
 };
 
 /// A refusal (RFC 9457). Which of the other members it has depends on its type.
@@ -55,12 +54,21 @@ pub(in crate::http) struct ProblemDocument {
     explanation: Option<ExplanationView>,
 }
 
-/// What became of one item of many.
+/// What became of a report or a command.
 #[derive(ToSchema, Serialize)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "it is a shape, of which nothing is made")]
-pub(in crate::http) enum Item<Taken> {
-    Taken(Taken),
+pub(in crate::http) enum ReportItem {
+    Taken(Box<Told>),
+    Refused(Box<Refusal>),
+}
+
+/// What a session is given that began without a token.
+#[derive(ToSchema, Serialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is a shape, of which nothing is made")]
+pub(in crate::http) enum TokenItem {
+    Given(Derived),
     Refused(Box<Refusal>),
 }
 
@@ -71,6 +79,7 @@ pub(in crate::http) struct Refusal {
     problem: ProblemDocument,
 }
 
+/// The word that says it.
 #[derive(ToSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it is a shape, of which nothing is made")]

@@ -64,6 +64,7 @@ kinds! {
     EngagedMs: whole(u64::try_from(ENGAGED.as_millis()).unwrap_or(u64::MAX), SPAN_MS_MAX), "How long a session has played before its place may win over others.";
     Limit: whole(1, PAGE_MAX as u64).default(Some(PAGE_DEFAULT.into())), "How many titles a page has at most.";
     ChangesLimit: whole(1, CHANGES_MAX as u64).default(Some(CHANGES_MAX.into())), "How many lines a page has at most.";
+    Seconds: ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)), "Whole seconds.";
     Flag: one_of(["1", "0"]), "Yes or no.";
 }
 

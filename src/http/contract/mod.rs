@@ -12,6 +12,7 @@
 
 pub(super) mod answers;
 pub(super) mod finish;
+mod glossary;
 pub(super) mod kinds;
 mod nulls;
 pub(super) mod params;

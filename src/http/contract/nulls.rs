@@ -4,16 +4,23 @@ use std::collections::BTreeSet;
 
 use utoipa::openapi::{
     Components, Content, OpenApi, RefOr,
+    path::Parameter,
     schema::{ArrayItems, Object, Schema, SchemaType, Type},
 };
 
 use super::finish::operations;
 
-/// Takes `null` from what answers alone are made of, and from bodies, which are there or are not.
+/// Takes `null` from what answers alone are made of, and from parameters and bodies, which are
+/// there or are not.
 pub(super) fn leave_out(document: &mut OpenApi) {
     let Some(mut components) = document.components.take() else { return };
     let mut asked = BTreeSet::new();
     for (_, operation) in document.paths.paths.values_mut().flat_map(operations) {
+        for parameter in operation.parameters.iter_mut().flatten() {
+            if let RefOr::T(Parameter { schema: Some(schema), .. }) = parameter {
+                strip(schema);
+            }
+        }
         let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
         for content in body.content.values_mut() {
             let RefOr::T(Content { schema: Some(schema), .. }) = content else { continue };

@@ -75,7 +75,8 @@ pub(in crate::http) struct Heartbeats;
 impl PartialSchema for Heartbeats {
     fn schema() -> RefOr<Schema> {
         let one = Ref::from_schema_name(Heartbeat::name());
-        OneOfBuilder::new().item(one).item(list("Heartbeat", HEARTBEATS_MAX)).into()
+        let said = "One report, or many. Of many a bad one is refused alone, and the others stand.";
+        OneOfBuilder::new().item(one).item(list("Heartbeat", HEARTBEATS_MAX)).description(Some(said)).into()
     }
 }
 

@@ -77,3 +77,28 @@ fn every_type_of_problem_is_an_answer_to_something_or_to_an_item() {
         assert!(text().contains(&format!("\"{}\"", kind.uri())), "no operation answers {}", kind.name);
     }
 }
+
+#[test]
+fn every_type_and_every_member_says_what_it_is() {
+    let document = json();
+    let schemas = document["components"]["schemas"].as_object().expect("there are some");
+    let mut silent = Vec::new();
+    for (name, schema) in schemas {
+        if !schema["description"].is_string() {
+            silent.push(name.clone());
+        }
+        let parts =
+            ["allOf", "oneOf", "anyOf"].iter().flat_map(|of| schema[of].as_array().into_iter().flatten());
+        for part in parts.chain([schema]) {
+            let members = part["properties"].as_object().into_iter().flatten();
+            silent.extend(members.filter(|(_, it)| !says(it)).map(|(member, _)| format!("{name}.{member}")));
+        }
+    }
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+/// Whether something is said of a member; of one that is named by its type, the type says it.
+fn says(member: &Value) -> bool {
+    let of_types = ["oneOf", "allOf"].iter().flat_map(|of| member[of].as_array().into_iter().flatten());
+    member["description"].is_string() || member["$ref"].is_string() || of_types.clone().any(says)
+}

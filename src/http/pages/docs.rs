@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write, sync::LazyLock};
 
 use axum::{http::Method, response::Response};
+use serde_json::Value;
 use utoipa::openapi::{
     Components, Content, OpenApi, RefOr,
     path::{Operation, Parameter, ParameterIn},
@@ -124,14 +125,9 @@ impl Entry {
             format!("<li><code>{}</code>: {}\n", escape(kind), schema(content).map(brief).unwrap_or_default())
         });
         let mut html = format!("<h4>Body</h4>\n<ul>{}</ul>\n", rows.collect::<String>());
-        let found = body
-            .content
-            .values()
-            .find_map(schema)
-            .and_then(|it| if let RefOr::Ref(to) = it { named(&to.ref_location, schemas) } else { None });
-        if let Some(Schema::Object(Object { example, .. })) = found {
-            let rows = found.map(|it| members(it, schemas)).unwrap_or_default();
-            html += &if rows.is_empty() { rows } else { table(&rows) };
+        let explained = body.content.values().find_map(schema).and_then(|it| object(it, schemas));
+        if let Some((schema, example)) = explained {
+            html += &table(&members(schema, schemas));
             if let Some(example) = example {
                 let example = serde_json::to_string_pretty(example).expect("it is JSON");
                 let _ = writeln!(html, "<pre tabindex=\"0\"><code>{}</code></pre>", escape(&example));
@@ -159,6 +155,21 @@ impl Entry {
             "<h4>Answers</h4>\n<div class=\"wide\" tabindex=\"0\"><table><thead><tr><th>Status<th>Value<th>Meaning<tbody>\n{}</table></div>\n",
             rows.collect::<String>()
         )
+    }
+}
+
+/// The object that a body is, or the first of those that it may be, and an example of it.
+fn object<'a>(schema: &'a RefOr<Schema>, schemas: &'a Schemas) -> Option<(&'a Schema, &'a Option<Value>)> {
+    let schema = match schema {
+        RefOr::Ref(to) => named(&to.ref_location, schemas)?,
+        RefOr::T(schema) => schema,
+    };
+    match schema {
+        Schema::Object(Object { properties, example, .. }) => {
+            (!properties.is_empty()).then_some((schema, example))
+        }
+        Schema::OneOf(of) => object(of.items.first()?, schemas),
+        Schema::Array(_) | Schema::AllOf(_) | Schema::AnyOf(_) | _ => None,
     }
 }
 

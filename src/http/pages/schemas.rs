@@ -146,6 +146,10 @@ fn list(array: &Array) -> String {
 }
 
 fn scalar(object: &Object) -> String {
+    if !object.properties.is_empty() {
+        let names = object.properties.keys().map(|name| format!("<code>{}</code>", escape(name)));
+        return format!("an object with {}", names.collect::<Vec<_>>().join(" "));
+    }
     if let Some(values) = &object.enum_values {
         let values =
             values.iter().map(|it| format!("<code>{}</code>", escape(it.as_str().unwrap_or_default())));

@@ -46,7 +46,7 @@ impl Since {
     }
 }
 
-/// A page.
+/// What has changed since a cursor, as one page.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Missed {
     /// Where a cursor was sent: what has changed since.
@@ -62,6 +62,7 @@ pub(super) struct Missed {
     stale: bool,
 }
 
+/// A title, or something that concerns all of them.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = MissedChange)]
 #[serde(untagged)]

@@ -15,6 +15,7 @@ mod commands;
 mod tokens;
 
 pub use changes::SYNC_CHANGES_MAX;
+pub(super) use tokens::Derived;
 
 use axum::{
     Extension, Json,
@@ -36,7 +37,10 @@ use crate::{
         App, Problem,
         auth::{Scope, Visitor},
         body,
-        contract::{answers::Item, requests},
+        contract::{
+            answers::{ReportItem, TokenItem},
+            requests,
+        },
         durability,
         heartbeats::{self, ToldMany},
         sessions,
@@ -70,12 +74,12 @@ struct Told {
     /// The node's time, of which the device has now heard.
     now_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Item<tokens::Derived>>>)]
+    #[schema(value_type = Option<Vec<TokenItem>>)]
     tokens: Option<Vec<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     heartbeats: Option<ToldMany>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Item<heartbeats::Told>>>)]
+    #[schema(value_type = Option<Vec<ReportItem>>)]
     commands: Option<Vec<Value>>,
     #[serde(flatten)]
     #[schema(value_type = Missed)]
@@ -89,7 +93,8 @@ struct Told {
     operation_id = "sync",
     summary = "Come back online",
     description = "A device that was away says what it did and hears what it missed. Every part may be left out, and \
-        sent again, to any node: nothing happens twice. Its items stand or fall alone.",
+        sent again, to any node: nothing happens twice. Its items stand or fall alone. \
+        With commands it takes the scope `write` too, with a cursor `read` or `events`.",
     params(durability::Asked),
     request_body = requests::Sync,
     responses((status = 200, description = "A part for each that was asked for, its items in the same order.",

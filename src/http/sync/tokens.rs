@@ -12,7 +12,7 @@ use crate::{
 /// A token, derived. Nothing is stored: the device keeps it beside its samples.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = DerivedToken)]
-pub(super) struct Derived {
+pub(in crate::http) struct Derived {
     session: String,
     token: String,
     anchor_ms: u64,
