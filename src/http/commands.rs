@@ -241,6 +241,10 @@ impl Found {
         Ok(found)
     }
 
+    pub(super) fn title(&self) -> &Title {
+        &self.0
+    }
+
     pub(super) fn vantage<'a>(&'a self, app: &App, title: &'a TitleId) -> Vantage<'a> {
         vantage(app, title, &self.0)
     }
@@ -272,9 +276,14 @@ pub(super) struct Done {
 }
 
 impl Done {
+    /// There was nothing to write, and this stands.
+    pub(super) fn nothing(dot: Option<Dot>) -> Self {
+        Self { dot, survived: Assurance::Process }
+    }
+
     /// There was nothing to do: it stands, and has survived what it was acknowledged with.
     pub(super) fn already(dot: Dot) -> Self {
-        Self { dot: Some(dot), survived: Assurance::Process }
+        Self::nothing(Some(dot))
     }
 
     pub(super) fn headers(&self) -> HeaderMap {

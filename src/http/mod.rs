@@ -35,6 +35,7 @@ mod pages;
 mod places;
 mod problems;
 mod profiles;
+mod progress;
 mod resume_points;
 mod row;
 mod sdk;
@@ -271,6 +272,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(resume_points::read, commands::place))
         .routes(routes!(batch::read))
         .routes(routes!(places::read, places::back))
+        .routes(routes!(progress::put))
         .routes(routes!(row::read))
         .routes(routes!(history::read))
         .routes(routes!(commands::watched))

@@ -91,6 +91,15 @@ pub(super) async fn read(
     }
 }
 
+/// What a question would be answered with now; `None` where nothing is known of the title.
+pub(super) fn stands(app: &App, visitor: &Visitor, title: &TitleId) -> Result<Option<Response>, Problem> {
+    match answer(app, visitor, title, &HeaderMap::new(), false, Explained::Not) {
+        Ok(Answer::Place(response) | Answer::Same(response)) => Ok(Some(response)),
+        Err(Problem::NoResumePoint { .. }) => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
 /// Whether an answer comes with its reasons.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Explained {

@@ -63,6 +63,9 @@ pub enum Verdict {
     EarlierByCount,
     /// Of the same millisecond and count as the winner's, and of the lesser writer.
     TieById,
+    /// Later than the winner, as far as is known: but its client, which has no clock, had not read the
+    /// winner's place, and was no further along.
+    NotFurther,
     /// Its registers say something that this build cannot read.
     Unreadable,
     /// All it has said is at or below the title's own fence.
@@ -110,7 +113,9 @@ fn lost_by(place: &Place, best: Stamp, best_is_engaged: bool, policy: &Policy) -
         };
     }
     let Stamp { time, counter, .. } = place.stamp;
-    if time < best.time {
+    if place.stamp > best {
+        Verdict::NotFurther
+    } else if time < best.time {
         Verdict::Earlier
     } else if counter < best.counter {
         Verdict::EarlierByCount
@@ -164,6 +169,7 @@ impl Verdict {
             Self::Earlier => "earlier",
             Self::EarlierByCount => "earlier-by-count",
             Self::TieById => "tie-by-id",
+            Self::NotFurther => "not-further",
             Self::Unreadable => "unreadable",
             Self::ErasedWithTitle => "erased-with-title",
             Self::ErasedWithProfile => "erased-with-profile",

@@ -6,6 +6,7 @@ use crate::{
     crdt::{Dot, Register, Slot, Stamp},
     playback::{
         Policy, Sample, Series, SessionId, Watched, greatest_fence,
+        progress::stands_over,
         slot::{DISMISSED, SlotKind, WATCHED},
     },
 };
@@ -80,7 +81,8 @@ impl ResumePoint {
 /// Finds the place of the last activity among the registers of a title.
 ///
 /// Fenced registers are dropped. Each session is judged by its greater register; the greatest session
-/// that is engaged wins, and where none is, the greatest of all answers. `None` where no session has
+/// that is engaged wins, and where none is, the greatest of all answers. A place without a time of its own
+/// may be left out by who is earlier (R12). `None` where no session has
 /// left a place.
 pub fn resume(
     registers: &[(Slot, Register)],
@@ -142,7 +144,7 @@ pub(super) struct Standing<'a> {
 
 /// The sessions that have left a place.
 pub(super) struct Contest {
-    /// The winner first: those that are engaged, the latest first, then the others.
+    /// The winner first; then those that are engaged, the latest first, then the others.
     pub(super) places: Vec<Place>,
     /// How many registers say something this build cannot read.
     pub(super) unreadable: usize,
@@ -182,6 +184,10 @@ impl<'a> Standing<'a> {
         let places = sessions.into_iter().filter_map(|(id, session)| session.place(id, policy));
         let mut places: Vec<_> = places.collect();
         places.sort_unstable_by_key(|place| Reverse((place.engaged, place.stamp, place.session)));
+        if !places.is_empty() {
+            let winner = winner(&places);
+            places[..=winner].rotate_right(1);
+        }
         Contest { places, unreadable }
     }
 
@@ -220,6 +226,18 @@ impl<'a> Standing<'a> {
     fn find(&self, slot: Slot) -> Option<&'a Register> {
         self.registers.iter().find(|(found, _)| *found == slot).map(|(_, register)| register)
     }
+}
+
+/// Finds the winner among places that are engaged, the latest first, and then the others.
+///
+/// Each in the order of stamps takes the place of the one before it, where it stands over that. All but those of
+/// clients without a clock do, so where there are none it is the latest.
+fn winner(places: &[Place]) -> usize {
+    let contend = places.iter().take_while(|place| place.engaged == places[0].engaged).count();
+    let latest_last = (0..contend).rev();
+    latest_last
+        .reduce(|stands, next| if stands_over(&places[next], &places[stands]) { next } else { stands })
+        .unwrap_or(0)
 }
 
 impl<'a> Session<'a> {

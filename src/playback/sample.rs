@@ -74,6 +74,10 @@ pub enum TimeQuality {
     Bound,
     /// When it arrived.
     Arrival,
+    /// When its client had read the title: it was done then or later (R12).
+    Read,
+    /// When it arrived, from a client that had read nothing: it was done then or earlier (R12).
+    Blind,
 }
 
 impl TimeQuality {
@@ -85,6 +89,8 @@ impl TimeQuality {
             Self::Wall => "wall",
             Self::Bound => "bound",
             Self::Arrival => "arrival",
+            Self::Read => "read",
+            Self::Blind => "blind",
         }
     }
 }
@@ -97,6 +103,8 @@ impl From<TimeQuality> for u8 {
             TimeQuality::Wall => 2,
             TimeQuality::Bound => 3,
             TimeQuality::Arrival => 4,
+            TimeQuality::Read => 5,
+            TimeQuality::Blind => 6,
         }
     }
 }
@@ -105,7 +113,8 @@ impl TryFrom<u8> for TimeQuality {
     type Error = &'static str;
 
     fn try_from(number: u8) -> Result<Self, Self::Error> {
-        let all = [Self::Anchored, Self::Mono, Self::Wall, Self::Bound, Self::Arrival];
+        let all =
+            [Self::Anchored, Self::Mono, Self::Wall, Self::Bound, Self::Arrival, Self::Read, Self::Blind];
         all.get(usize::from(number)).copied().ok_or("a time quality of a later build")
     }
 }

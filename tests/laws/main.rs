@@ -4,6 +4,7 @@
 //! * [`codecs`]: what is written can be read, and no input makes a decoder panic
 //! * [`examples`]: the worked examples of `docs/SEMANTICS.md`, in every order of delivery
 //! * [`commands`]: those in which the viewer orders something by hand
+//! * [`progress`]: those in which a client has neither a clock nor a count
 //! * [`stories`]: the ways in which an example is told
 //! * [`players`]: who acts in the examples, and what they send
 //! * [`nodes`]: the three nodes in memory on which they are acted
@@ -18,6 +19,7 @@ mod joins;
 mod nodes;
 mod offline;
 mod players;
+mod progress;
 mod stories;
 mod turns;
 mod worlds;

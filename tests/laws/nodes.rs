@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use playmark::{
     crdt::{Origin, Register, ReplicaId, Slot, Stamp, WallTime},
     playback::{
-        Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, Refused, ResumePoint, Scope, Sender,
-        SessionId, Shown, SlotKind, Title, Write, accept, answer, retain_title, settle, slot::FENCE,
+        Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, Progress, Refused, ResumePoint, Sample,
+        Scope, Sender, SessionId, Shown, SlotKind, Title, Write, accept, answer, retain_title, settle,
+        slot::{self, FENCE},
     },
     replica::{ALONE_AFTER, Beginning, Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore, Read},
@@ -61,6 +62,7 @@ impl Node {
     pub(crate) fn deliver(&mut self, report: &Report) {
         match report {
             Report::Heartbeat(json) => self.heartbeat(json),
+            Report::Progress(json) => self.progress(json),
             Report::Command(write) => self.write(write),
         }
     }
@@ -83,6 +85,22 @@ impl Node {
             }
         }
         self.waiting.push((claims, heartbeat, accepted));
+    }
+
+    fn progress(&mut self, json: &str) {
+        let said = serde_json::from_str(json).expect("stories are told in JSON");
+        let progress = Progress::from_value(&said).expect("stories are told in progress");
+        let read = progress.read.as_ref().map(|token| keys().verify(token, self.wall).expect("it is ours"));
+        let found = self.found();
+        let of_session = |(slot, _): &&(Slot, Register)| *slot == slot::session(progress.session());
+        let own = found.registers.iter().find(of_session);
+        let own = own.map(|(_, it)| (it.stamp, Sample::decode(&it.value).expect("we wrote it")));
+        let current = own.as_ref().map(|(stamp, sample)| (*stamp, sample));
+        let known = Known { fence: found.fence(), current, paused: false };
+        let accepted = progress.accept(&title(), read.as_ref(), known, self.wall, &Policy::default());
+        if let Outcome::Write { place, .. } = accepted.expect("stories are told at their time").outcome {
+            self.write(&place);
+        }
     }
 
     fn write(&mut self, write: &Write) {

@@ -36,6 +36,8 @@ pub(crate) fn keys() -> TokenKeys {
 pub(crate) enum Report {
     /// A player's heartbeat: one JSON object.
     Heartbeat(Arc<str>),
+    /// How far a client without a clock has come: one JSON object.
+    Progress(Arc<str>),
     /// What a command has written: its stamp was given by the node that took it.
     Command(Write),
 }
@@ -87,12 +89,23 @@ impl World {
         Report::Command(command(&vantage))
     }
 
+    /// Reads the title `ms` into the story, at some node that holds the reports `shown`: the token that comes with it.
+    pub(crate) fn reads(&self, ms: u64, shown: &[Report]) -> String {
+        Player::opens("whoever asks", self.next_door(ms), shown).token
+    }
+
     /// What the clock of the next node that a viewer comes to shows, `ms` into the story.
     fn next_door(&self, ms: u64) -> WallTime {
         let door = self.doors.get(self.opened.get()).copied().unwrap_or_default();
         self.opened.set(self.opened.get() + 1);
         WallTime::from_ms(story_time(ms).as_ms().saturating_add_signed(self.skew_ms[door]))
     }
+}
+
+/// A client without a clock says how far it is, and by which token it had read what.
+pub(crate) fn is_at(device: &str, position_ms: u64, read: Option<&str>) -> Report {
+    let said = serde_json::json!({ "device": device, "position_ms": position_ms, "read": read });
+    Report::Progress(said.to_string().into())
 }
 
 /// A player's page, as far as the story tells of it.

@@ -82,7 +82,7 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
 }
 
 fn any_quality() -> impl Strategy<Value = TimeQuality> {
-    (0..5_u8).prop_map(|number| TimeQuality::try_from(number).expect("there are five"))
+    (0..7_u8).prop_map(|number| TimeQuality::try_from(number).expect("there are seven"))
 }
 
 fn any_device() -> impl Strategy<Value = Device> {

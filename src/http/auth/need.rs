@@ -55,6 +55,8 @@ fn of_profile(method: &Method, what: &str) -> Need {
     let asks = method == Method::GET || method == Method::HEAD;
     if what == "/resume-points:batchGet" || asks && what.starts_with("/resume-points/") {
         Need::Profile(&[Scope::Play, Scope::Read])
+    } else if what.starts_with("/progress/") {
+        Need::Profile(&[Scope::Play, Scope::Write])
     } else if what == "/events" {
         Need::Profile(&[Scope::Events])
     } else if asks {
@@ -86,6 +88,7 @@ mod tests {
         check(Method::HEAD, "/v1/profiles/{profile}/resume-points/{*content}", resume);
         check(Method::POST, "/v1/profiles/{profile}/resume-points:batchGet", resume);
         check(Method::PUT, "/v1/profiles/{profile}/resume-points/{*content}", Need::Profile(&[Write]));
+        check(Method::PUT, "/v1/profiles/{profile}/progress/{*content}", Need::Profile(&[Play, Write]));
         check(Method::GET, "/v1/profiles/{profile}/history", Need::Profile(&[Read]));
         check(Method::POST, "/v1/profiles/{profile}/places/{*content}", Need::Profile(&[Write]));
         check(Method::DELETE, "/v1/profiles/{profile}", Need::Profile(&[Write]));

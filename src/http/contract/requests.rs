@@ -116,6 +116,20 @@ pub(in crate::http) struct SetPlace {
     session: Option<Session>,
 }
 
+/// How far a client has come that has neither a clock nor a count.
+#[derive(ToSchema)]
+#[schema(example = json!({"position_ms": 4_100_000, "duration_ms": 9_180_000, "device": "reader"}))]
+pub(in crate::http) struct PutProgress {
+    position_ms: Span,
+    duration_ms: Option<Span>,
+    device: Option<Device>,
+    series: Option<Series>,
+    /// Whose place it is; without it, the device's.
+    session: Option<Session>,
+    /// The token that came with the answer that was read last. Without it the client has read nothing.
+    read: Option<Token>,
+}
+
 /// Whether the viewer has seen a title.
 #[derive(ToSchema)]
 #[schema(example = json!({"watched": true}))]

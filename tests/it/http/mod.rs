@@ -21,6 +21,7 @@ mod many;
 mod members;
 mod places;
 mod profiles;
+mod progress;
 mod reasons;
 mod renewals;
 mod revalidation;
