@@ -8,11 +8,8 @@
 use axum::{
     Extension, Json,
     body::Body,
-    extract::{
-        Path, Query, State,
-        rejection::{PathRejection, QueryRejection},
-    },
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, Path, Query, State, rejection::PathRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -37,7 +34,30 @@ use crate::{
 };
 
 pub(super) type TitlePath = Result<Path<(String, String)>, PathRejection>;
-type Durability = Result<Query<Asked>, QueryRejection>;
+
+/// What a command says beside its body: for which title, under which conditions, and what it must survive.
+pub(super) struct Given {
+    pub(super) title: TitleId,
+    pub(super) asked: Assurance,
+    pub(super) headers: HeaderMap,
+}
+
+impl FromRequestParts<App> for Given {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let title = title(Path::from_request_parts(parts, app).await)?;
+        let asked = durability::assurance(Query::from_request_parts(parts, app).await)?;
+        Ok(Self { title, asked, headers: parts.headers.clone() })
+    }
+}
+
+impl Given {
+    /// Judges the conditions by what was found of the title.
+    pub(super) fn check(&self, app: &App, found: &Found) -> Result<(), Problem> {
+        condition::check(&self.headers, found.etag(app, &self.title).as_ref())
+    }
+}
 
 /// `PUT …/watched/{content}`
 #[utoipa::path(
@@ -52,19 +72,12 @@ type Durability = Result<Query<Asked>, QueryRejection>;
     responses((status = 204, description = "It is done, and synced.", headers(("Dot"), ("Durability")))),
     extensions(("x-problems" = json!(["precondition-failed", "too-many-contents"]))),
 )]
-pub(super) async fn watched(
-    State(app): State<App>,
-    path: TitlePath,
-    query: Durability,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let (title, asked) = (title(path)?, durability::assurance(query)?);
-    let said = body::object(&headers, body).await?;
+pub(super) async fn watched(State(app): State<App>, given: Given, body: Body) -> Result<Response, Problem> {
+    let said = body::object(&given.headers, body).await?;
     let said = said.get("watched").and_then(Value::as_bool);
     let said =
         said.ok_or_else(|| Problem::Invalid { field: "watched", fix: "must be true or false".into() })?;
-    mark(&app, &title, asked, &headers, |from| from.watched(said)).await
+    mark(&app, &given, |from| from.watched(said)).await
 }
 
 /// `PUT …/dismissed/{content}`
@@ -80,29 +93,20 @@ pub(super) async fn watched(
     responses((status = 204, description = "It is done, and synced.", headers(("Dot"), ("Durability")))),
     extensions(("x-problems" = json!(["precondition-failed", "too-many-contents"]))),
 )]
-pub(super) async fn dismissed(
-    State(app): State<App>,
-    path: TitlePath,
-    query: Durability,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let (title, asked) = (title(path)?, durability::assurance(query)?);
-    body::nothing(&headers, body).await?;
-    mark(&app, &title, asked, &headers, |from| from.dismissed()).await
+pub(super) async fn dismissed(State(app): State<App>, given: Given, body: Body) -> Result<Response, Problem> {
+    body::nothing(&given.headers, body).await?;
+    mark(&app, &given, |from| from.dismissed()).await
 }
 
 /// Gives a command that sets no place, where the request's conditions hold.
 async fn mark(
     app: &App,
-    title: &TitleId,
-    asked: Assurance,
-    headers: &HeaderMap,
+    given: &Given,
     command: impl FnOnce(Vantage<'_>) -> Write,
 ) -> Result<Response, Problem> {
-    let found = Found::with_room(app, title)?;
-    condition::check(headers, found.etag(app, title).as_ref())?;
-    let done = give(app, command(found.vantage(app, title)), asked).await?;
+    let found = Found::with_room(app, &given.title)?;
+    given.check(app, &found)?;
+    let done = give(app, command(found.vantage(app, &given.title)), given.asked).await?;
     Ok((StatusCode::NO_CONTENT, done.headers()).into_response())
 }
 
@@ -131,28 +135,25 @@ async fn mark(
 pub(super) async fn place(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
-    path: TitlePath,
-    query: Durability,
-    headers: HeaderMap,
+    given: Given,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (title, asked) = (title(path)?, durability::assurance(query)?);
-    let said = body::object(&headers, body).await?;
+    let said = body::object(&given.headers, body).await?;
     let bookmark = Bookmark::from_value(&said)?;
     let name = sessions::text(&said, "session")?.map(SessionId::parse).transpose();
     let name = name.map_err(|why| Problem::id("session", why))?;
     let session = name.unwrap_or_else(|| SessionId::from_random(identity::random()));
 
-    let found = Found::with_room(&app, &title)?;
-    let from = found.vantage(&app, &title);
+    let found = Found::with_room(&app, &given.title)?;
+    let from = found.vantage(&app, &given.title);
     let write = if let Some(stands) = from.repeated(session, &bookmark) {
         stands
     } else {
-        condition::check(&headers, found.etag(&app, &title).as_ref())?;
+        given.check(&app, &found)?;
         from.place(session, bookmark)
     };
-    let done = give(&app, write, asked).await?;
-    show(&app, &visitor, &title, &done)
+    let done = give(&app, write, given.asked).await?;
+    show(&app, &visitor, &given.title, &done)
 }
 
 /// The resume point after a command that sets it.
@@ -190,16 +191,11 @@ pub(super) struct Erasing {
         body = Erasing, headers(("Dot"), ("Durability"), ("Location")))),
     extensions(("x-problems" = json!(["precondition-failed"]))),
 )]
-pub(super) async fn erase(
-    State(app): State<App>,
-    path: TitlePath,
-    query: Durability,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let (title, asked) = (title(path)?, durability::assurance(query)?);
-    let found = Found::read(&app, &title)?;
-    condition::check(&headers, found.etag(&app, &title).as_ref())?;
-    let mut done = give(&app, found.vantage(&app, &title).fence(), asked).await?;
+pub(super) async fn erase(State(app): State<App>, given: Given) -> Result<Response, Problem> {
+    let Given { title, asked, .. } = &given;
+    let found = Found::read(&app, title)?;
+    given.check(&app, &found)?;
+    let mut done = give(&app, found.vantage(&app, title).fence(), *asked).await?;
     if done.dot.is_none() {
         // Pruned at once: its profile has been erased in between, by a greater fence.
         let greater = app.node().register(&title.profile.scope().key(FENCE))?;

@@ -1,13 +1,6 @@
 //! `GET /v1/profiles/{profile}/history`: every title that the viewer had to do with.
 
-use axum::{
-    extract::{
-        Path, Query, State,
-        rejection::{PathRejection, QueryRejection},
-    },
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 
 use crate::{
@@ -47,13 +40,7 @@ pub(super) struct SeenView {
         (status = 304, description = "It is the one that the caller has.", headers(("ETag"))),
     ),
 )]
-pub(super) async fn read(
-    State(app): State<App>,
-    path: Result<Path<String>, PathRejection>,
-    query: Result<Query<Asked>, QueryRejection>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let list = List::parse(path, query)?;
+pub(super) async fn read(State(app): State<App>, list: List) -> Result<Response, Problem> {
     if list.group().is_some() {
         let fix = "must be absent: only the row is grouped";
         return Err(Problem::Invalid { field: "group", fix: fix.into() });
@@ -61,7 +48,7 @@ pub(super) async fn read(
     let seen = |content, title: &Title| {
         Seen::of(content, &title.registers, title.scope.fence, &title.policy(app.policy()))
     };
-    list.answer::<_, SeenView>(&app, &headers, seen, page).await
+    list.answer::<_, SeenView>(&app, seen, page).await
 }
 
 impl From<&Seen> for SeenView {

@@ -1,11 +1,8 @@
 //! Lists of a profile's titles: how one is walked, and what is asked of a page.
 
 use axum::{
-    extract::{
-        Path, Query,
-        rejection::{PathRejection, QueryRejection},
-    },
-    http::HeaderMap,
+    extract::{FromRequestParts, Path, Query, rejection::PathRejection},
+    http::{HeaderMap, request::Parts},
     response::Response,
 };
 use serde::{Deserialize, Serialize};
@@ -38,8 +35,9 @@ pub(super) struct Asked {
     group: Option<String>,
 }
 
-/// Which page of whose list.
+/// Which page of whose list, and what the request knows of it.
 pub(super) struct List {
+    headers: HeaderMap,
     profile: ProfileId,
     after: Option<Cursor>,
     limit: usize,
@@ -65,19 +63,21 @@ struct Walked<T> {
     is_partial: bool,
 }
 
-impl List {
-    pub(super) fn parse(
-        path: Result<Path<String>, PathRejection>,
-        query: Result<Query<Asked>, QueryRejection>,
-    ) -> Result<Self, Problem> {
-        let profile = profile(path)?;
+impl FromRequestParts<App> for List {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let profile = profile(Path::from_request_parts(parts, app).await)?;
+        let query = Query::<Asked>::from_request_parts(parts, app).await;
         let Query(asked) = query.map_err(|why| Problem::Invalid { field: "query", fix: why.body_text() })?;
         let limit = asked.limit.as_deref().map(parse_limit).transpose()?.unwrap_or(PAGE_DEFAULT);
         let after = asked.cursor.as_deref().map(Cursor::parse).transpose();
         let after = after.map_err(|why| Problem::Invalid { field: "cursor", fix: why.to_string() })?;
-        Ok(Self { profile, after, limit, group: asked.group })
+        Ok(Self { headers: parts.headers.clone(), profile, after, limit, group: asked.group })
     }
+}
 
+impl List {
     /// By what its titles are to be put together.
     pub(super) fn group(&self) -> Option<&str> {
         self.group.as_deref()
@@ -88,7 +88,6 @@ impl List {
     pub(super) async fn answer<T, V>(
         &self,
         app: &App,
-        headers: &HeaderMap,
         sum_up: impl Fn(ContentId, &Title) -> Option<T>,
         cut: impl FnOnce(Vec<T>, Option<&Cursor>, usize) -> Page<T>,
     ) -> Result<Response, Problem>
@@ -103,7 +102,7 @@ impl List {
             next: page.next.as_ref().map(Cursor::to_text),
             partial: is_partial,
         };
-        Ok(condition::unless_known(headers, &view))
+        Ok(condition::unless_known(&self.headers, &view))
     }
 }
 

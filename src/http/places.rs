@@ -1,12 +1,6 @@
 //! `/v1/profiles/{profile}/places/{content}`: everywhere the viewer has been in a title, and back there.
 
-use axum::{
-    Extension,
-    body::Body,
-    extract::{Query, State, rejection::QueryRejection},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Response};
 use serde::Serialize;
 
 use crate::{
@@ -14,13 +8,13 @@ use crate::{
         App, Problem,
         auth::Visitor,
         body,
-        commands::{Done, Found, TitlePath, give, show, title},
+        commands::{Done, Found, Given, TitlePath, give, show, title},
         condition,
         contract::{
             params::{Known, OfTitle, OnlyIf},
             requests,
         },
-        durability::{self, Asked},
+        durability::Asked,
         sessions,
         view::{PlaceView, ResumeView},
     },
@@ -112,25 +106,23 @@ fn left(point: &ResumePoint) -> Vec<LeftView> {
 pub(super) async fn back(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
-    path: TitlePath,
-    query: Result<Query<Asked>, QueryRejection>,
-    headers: HeaderMap,
+    given: Given,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (title, asked) = (title(path)?, durability::assurance(query)?);
-    let said = body::object(&headers, body).await?;
+    let said = body::object(&given.headers, body).await?;
     let session = sessions::text(&said, "restore")?.ok_or_else(|| Problem::Invalid {
         field: "restore",
         fix: "is missing: send the session of one of the title's places".into(),
     })?;
     let session = SessionId::parse(session).map_err(|why| Problem::id("restore", why))?;
 
-    let found = Found::read(&app, &title)?;
-    condition::check(&headers, found.etag(&app, &title).as_ref())?;
+    let Given { title, asked, .. } = &given;
+    let found = Found::read(&app, title)?;
+    given.check(&app, &found)?;
     let point = found.point(&app).ok_or(NoSuchPlace)?;
-    let done = match restore(&found.vantage(&app, &title), &point, session)? {
-        Some(write) => give(&app, write, asked).await?,
+    let done = match restore(&found.vantage(&app, title), &point, session)? {
+        Some(write) => give(&app, write, *asked).await?,
         None => Done::already(point.place.dot),
     };
-    show(&app, &visitor, &title, &done)
+    show(&app, &visitor, title, &done)
 }

@@ -1,13 +1,6 @@
 //! `GET /v1/profiles/{profile}/continue-watching`: the row.
 
-use axum::{
-    extract::{
-        Path, Query, State,
-        rejection::{PathRejection, QueryRejection},
-    },
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 
 use crate::{
@@ -45,13 +38,7 @@ pub(super) struct StartedView {
         (status = 304, description = "It is the one that the caller has.", headers(("ETag"))),
     ),
 )]
-pub(super) async fn read(
-    State(app): State<App>,
-    path: Result<Path<String>, PathRejection>,
-    query: Result<Query<Asked>, QueryRejection>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let list = List::parse(path, query)?;
+pub(super) async fn read(State(app): State<App>, list: List) -> Result<Response, Problem> {
     let grouping = match list.group() {
         None => Grouping::Titles,
         Some("series") => Grouping::Series,
@@ -60,7 +47,7 @@ pub(super) async fn read(
     let policy = app.policy();
     let started = |content, title: &Title| Started::of(content, title.resume(policy)?, &title.policy(policy));
     let row = |started, after: Option<&Cursor>, limit| row(started, grouping, after, limit);
-    list.answer::<_, StartedView>(&app, &headers, started, row).await
+    list.answer::<_, StartedView>(&app, started, row).await
 }
 
 impl From<&Started> for StartedView {
