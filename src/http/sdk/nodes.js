@@ -20,14 +20,15 @@ class Nodes {
   }
 
   /**
-   * Posts to the nearest, and to the others in turn where it does not answer; `status` 0 is nobody. The answer has
-   * `asked`, from where elapsed time counts, and `wait_ms`, where all have asked to be left alone for so long.
+   * Posts to the nearest, and to the others in turn where it does not answer; `status` 0 is nobody. What is said is
+   * made anew for each of them, because it tells what clocks say. The answer has `asked`, from where elapsed time
+   * counts, and `wait_ms`, where all have asked to be left alone for so long.
    */
-  async post(path, body, headers) {
+  async post(path, say, headers) {
     await this.#measured;
     let answer = { status: 0, body: { detail: "every node has asked to be left alone" } };
     for (const node of this.#inOrder().filter((it) => it.closed <= monotonic())) {
-      answer = await postTo(node.url + path, body, headers);
+      answer = await postTo(node.url + path, JSON.stringify(say()), headers);
       if (!isPassing(answer.status)) {
         node.failures = 0;
         break;

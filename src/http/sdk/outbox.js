@@ -54,7 +54,7 @@ class Outbox {
   async open(asked) {
     await this.#ready;
     const { moment } = this;
-    const answer = await this.#postAs("/v1/sessions", asked);
+    const answer = await this.#postAs("/v1/sessions", () => asked);
     if (answer.status === 201) this.#hear(answer.body.anchor_ms);
     return { ...moment, ...answer };
   }
@@ -86,7 +86,7 @@ class Outbox {
   /** Sends one sample alone: its answer says who won, and brings a fresh token to whoever is behind. */
   ask(sample) {
     const { sent_elapsed_ms, ...said } = heartbeat(sample);
-    return this.nodes.post("/v1/heartbeats", JSON.stringify(said), TEXT_TYPE);
+    return this.nodes.post("/v1/heartbeats", () => said, TEXT_TYPE);
   }
 
   /** Sends what waits, the oldest first, one request at a time. */
@@ -110,7 +110,7 @@ class Outbox {
     this.#asking = true;
     await this.#ready;
     for (let pages = PAGES_MAX; pages > 0; pages--) {
-      const { status, body } = await this.#sync({ cursor: this.#cursor ?? "now" });
+      const { status, body } = await this.#sync(() => ({ cursor: this.#cursor ?? "now" }));
       if (status !== 200) {
         this.#owner.tell("problem", { kind: kindOf(body) ?? "unreachable", status, detail: body?.detail });
         break;
@@ -141,8 +141,8 @@ class Outbox {
   async #date() {
     const lines = this.#queue.undated(this.#owner.profile);
     if (!lines.length || !this.#syncs) return true;
-    const clocks = { clock: "active", sent_at_ms: wall() };
-    const answer = await this.#sync({ clocks, sessions: lines.map(undated) });
+    const clocks = () => ({ clock: "active", sent_at_ms: wall() });
+    const answer = await this.#sync(() => ({ clocks: clocks(), sessions: lines.map(undated) }));
     const { status, body } = answer;
     if (isPassing(status) || (status < 400 && !body.tokens)) return this.#fail("unreachable", answer);
     if (isDenied(status)) this.#deny(this.#owner.profile);
@@ -203,7 +203,7 @@ class Outbox {
   /** Gives orders. */
   async #give(orders) {
     const commands = orders.map(({ token, seq, elapsed_ms, order }) => ({ token, seq, elapsed_ms, ...order }));
-    const { body, ...answer } = await this.#sync({ commands }, orders[0].profile);
+    const { body, ...answer } = await this.#sync(() => ({ commands }), orders[0].profile);
     return { ...answer, body: body.commands ? { results: body.commands } : body };
   }
 
@@ -218,18 +218,18 @@ class Outbox {
 
   /** What could not be sent when it was taken is synced to a disk before it is forgotten here. */
   async #report(samples) {
-    const heartbeats = samples.map(heartbeat);
+    const heartbeats = () => samples.map(heartbeat);
     if (this.#syncs && samples.some((sample) => sample.kept || sample.derived || sample.asked === null)) {
       const { profile } = samples[0];
-      const { body, ...answer } = await this.#sync({ heartbeats }, profile);
+      const { body, ...answer } = await this.#sync(() => ({ heartbeats: heartbeats() }), profile);
       if (!isDenied(answer.status)) return { ...answer, body: body.heartbeats ?? body };
       this.#deny(profile); // a session's token is right enough at the other door
     }
-    return this.nodes.post("/v1/heartbeats", JSON.stringify(heartbeats), TEXT_TYPE);
+    return this.nodes.post("/v1/heartbeats", heartbeats, TEXT_TYPE);
   }
 
-  async #sync(asked, profile = this.#owner.profile) {
-    const answer = await this.#postAs("/v1/sync", { profile, ...asked });
+  async #sync(say, profile = this.#owner.profile) {
+    const answer = await this.#postAs("/v1/sync", () => ({ profile, ...say() }));
     if (answer.status === 200) this.#hear(answer.body.now_ms);
     return answer;
   }
@@ -240,12 +240,12 @@ class Outbox {
   }
 
   /** Posts as whoever this page speaks for. */
-  async #postAs(path, body) {
+  async #postAs(path, say) {
     try {
       const { credential } = this.#owner;
       const shown = typeof credential === "function" ? await credential() : credential;
       const headers = shown ? { ...JSON_TYPE, Authorization: `Bearer ${shown}` } : JSON_TYPE;
-      return await this.nodes.post(path, JSON.stringify(body), headers);
+      return await this.nodes.post(path, say, headers);
     } catch (why) {
       return { status: 0, body: { detail: String(why) } }; // the page's own function failed: it may yet succeed
     }

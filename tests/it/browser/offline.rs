@@ -158,7 +158,8 @@ async fn what_is_ordered_offline_is_done_as_of_then() {
         node.put(&route_to("watched", "ada", "nosferatu"), &[], &json!({"watched": false})).await;
     assert_eq!(taken_back.status(), 204);
 
-    browser.open(&television.other_page()).await;
+    // Some seconds later: a line is dated as of its request's arrival, too late by the way to the node.
+    browser.open(&format!("{}&wall=3000", television.other_page())).await;
     browser.until("window.playmark?.waiting >= 3").await;
     cinema.make(Way::Free);
     television.all_taken().await;
