@@ -1,3 +1,4 @@
+mod early;
 mod joining;
 
 use std::{collections::VecDeque, time::Duration};
