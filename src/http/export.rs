@@ -235,6 +235,10 @@ pub(super) struct SampleView {
     series: Option<String>,
     time_quality: &'static str,
     opened_ms: Option<u64>,
+    /// The latest of the title that its writer had been shown.
+    seen: Option<StampView>,
+    /// Whether it was only heard of, standing still, and wins over nothing.
+    bystander: bool,
 }
 
 impl ProfileLine {
@@ -322,20 +326,40 @@ impl From<Settings> for Said {
 
 impl From<Sample> for SampleView {
     fn from(sample: Sample) -> Self {
+        // Each member by its name, so that none is forgotten that comes later.
+        let Sample {
+            seq,
+            elapsed_ms,
+            position_ms,
+            duration_ms,
+            credits_ms,
+            event,
+            rate_thousandths,
+            played_ms,
+            deliberate,
+            device,
+            quality,
+            seen,
+            opened,
+            bystander,
+            series,
+        } = sample;
         Self {
-            seq: sample.seq,
-            elapsed_ms: sample.elapsed_ms,
-            position_ms: sample.position_ms,
-            duration_ms: sample.duration_ms,
-            credits_ms: sample.credits_ms,
-            event: sample.event.as_str(),
-            rate: f64::from(sample.rate_thousandths) / 1_000.0,
-            played_ms: sample.played_ms,
-            deliberate: sample.deliberate,
-            device: sample.device.map(Into::into),
-            series: sample.series.map(Into::into),
-            time_quality: sample.quality.as_str(),
-            opened_ms: sample.opened.map(WallTime::as_ms),
+            seq,
+            elapsed_ms,
+            position_ms,
+            duration_ms,
+            credits_ms,
+            event: event.as_str(),
+            rate: f64::from(rate_thousandths) / 1_000.0,
+            played_ms,
+            deliberate,
+            device: device.map(Into::into),
+            series: series.map(Into::into),
+            time_quality: quality.as_str(),
+            opened_ms: opened.map(WallTime::as_ms),
+            seen: seen.map(Into::into),
+            bystander,
         }
     }
 }

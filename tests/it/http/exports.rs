@@ -43,6 +43,8 @@ async fn an_export_holds_every_title_with_everything_that_was_said_of_it() {
         ("device", json!("TV")),
         ("series", json!("fritz lang")),
         ("time_quality", json!("anchored")),
+        ("bystander", json!(false)),
+        ("seen", json!(null)),
     ] {
         assert_eq!(session[member], value, "{member}");
     }
