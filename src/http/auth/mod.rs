@@ -8,7 +8,7 @@
 //! has signed, is by itself the right to report for that session, and so needs no header (R17).
 //!
 //! Whoever is let in once is let in with one request. Where an answer goes on, it goes on for as long as the
-//! credential is one: a [`Lease`] ends a stream or a wait with the token's time, and when its key is withdrawn.
+//! credential is one: a `Lease` ends a stream or a wait with the token's time, and when its key is withdrawn.
 //!
 //! What was refused: sessions and passwords of our own (whoever has viewers has an issuer), a call to
 //! the issuer in a request's way (its keys are fetched beside it), and algorithms that a token may choose.
