@@ -1,6 +1,6 @@
 //! Worked examples in which the viewer orders something by hand: watched, dismissed, a place, forget.
 
-use playmark::playback::{Bookmark, ResumePoint, SessionId, Vantage, Write};
+use playmark::playback::{Bookmark, ResumePoint, SessionId, Vantage, What, Write};
 
 use crate::{
     nodes::Node,
@@ -132,4 +132,44 @@ fn a_place_that_was_set_wins_over_what_its_viewer_had_seen() {
             point.alternatives.iter().map(|other| (other.place.sample.position_ms, other.concurrent));
         assert_eq!(others.collect::<Vec<_>>(), [(seconds(1_000), false)]);
     });
+}
+
+/// A phone without a network plays to 600 s, and its viewer orders something; the television plays in the evening.
+fn ordered_offline(what: What, evening: impl Fn(&World, &[Report]) -> Report) -> impl Fn(&World) -> Story {
+    move |world| {
+        let phone = world.opens("phone", 0, &[]);
+        let played = phone.plays(seconds(600), seconds(600));
+        let ordered = phone.orders(seconds(610), what);
+        // Nobody has heard of the phone by then.
+        let later = evening(world, &[]);
+        story(vec![later, played, ordered])
+    }
+}
+
+fn television(world: &World, shown: &[Report]) -> Report {
+    world.opens("tv", 60 * MINUTE, shown).plays(seconds(400), seconds(400))
+}
+
+#[test]
+fn what_a_device_has_dated_loses_to_what_was_done_after_it_whenever_it_comes() {
+    check(ordered_offline(What::Dismissed, television), anything, |point| {
+        assert_eq!((position(point), point.dismissed), (seconds(400), false));
+    });
+    let unmarked =
+        |world: &World, shown: &[Report]| world.orders(60 * MINUTE, shown, |from| from.watched(false));
+    check(ordered_offline(What::Watched(true), unmarked), anything, |point| {
+        assert_eq!((position(point), point.watched), (seconds(600), false));
+    });
+}
+
+#[test]
+fn what_a_device_has_dated_beats_what_its_viewer_had_done_before() {
+    let nothing =
+        |world: &World, shown: &[Report]| world.orders(5 * MINUTE, shown, |from| from.watched(false));
+    check(ordered_offline(What::Watched(true), nothing), anything, |point| assert!(point.watched));
+    let told = |world: &World| {
+        let phone = world.opens("phone", 0, &[]);
+        story(vec![phone.plays(seconds(600), seconds(600)), phone.orders(seconds(610), What::Dismissed)])
+    };
+    check(told, anything, |point| assert!(point.dismissed));
 }

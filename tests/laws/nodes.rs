@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use playmark::{
     crdt::{Origin, Register, ReplicaId, Slot, Stamp, WallTime},
     playback::{
-        Accepted, Answer, Claims, Heartbeat, Known, Outcome, Policy, Progress, Refused, ResumePoint, Sample,
-        Scope, Sender, SessionId, Shown, SlotKind, Title, Write, accept, answer, retain_title, settle,
+        Accepted, Answer, Claims, Heartbeat, Known, Order, Outcome, Policy, Progress, Refused, ResumePoint,
+        Sample, Scope, Sender, SessionId, Shown, SlotKind, Title, What, Write, accept, answer, retain_title,
+        settle,
         slot::{self, FENCE},
     },
     replica::{ALONE_AFTER, Beginning, Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
@@ -63,6 +64,7 @@ impl Node {
         match report {
             Report::Heartbeat(json) => self.heartbeat(json),
             Report::Progress(json) => self.progress(json),
+            Report::Order(json, what) => self.order(json, *what),
             Report::Command(write) => self.write(write),
         }
     }
@@ -85,6 +87,16 @@ impl Node {
             }
         }
         self.waiting.push((claims, heartbeat, accepted));
+    }
+
+    fn order(&mut self, json: &str, what: What) {
+        let said = serde_json::from_str(json).expect("stories are told in JSON");
+        let order = Order::from_value(&said, what).expect("stories are told in orders");
+        let claims = keys().verify(&order.token, self.wall).expect("the token is the replica set's");
+        let write = order.write(&claims, self.found().fence(), self.wall, &Policy::default());
+        if let Some(write) = write.expect("stories are told at their time") {
+            self.write(&write);
+        }
     }
 
     fn progress(&mut self, json: &str) {

@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, sync::Arc};
 
 use playmark::{
     crdt::{Origin, WallTime},
-    playback::{Began, Claims, Policy, Rights, SessionId, TokenKeys, Vantage, Write},
+    playback::{Began, Claims, Policy, Rights, SessionId, TokenKeys, Vantage, What, Write},
 };
 use proptest::{array::uniform3, collection::vec, prelude::*};
 
@@ -38,6 +38,8 @@ pub(crate) enum Report {
     Heartbeat(Arc<str>),
     /// How far a client without a clock has come: one JSON object.
     Progress(Arc<str>),
+    /// What a viewer has ordered by hand on a device that dates it: one JSON object, and what it orders.
+    Order(Arc<str>, What),
     /// What a command has written: its stamp was given by the node that took it.
     Command(Write),
 }
@@ -143,6 +145,14 @@ impl Player {
             r#"{{"token":"{token}","seq":{seq},"elapsed_ms":{elapsed_ms},"position_ms":{position_ms},{members}}}"#
         );
         Report::Heartbeat(json.into())
+    }
+
+    /// Orders something by hand, as the device dates it.
+    pub(crate) fn orders(&self, elapsed_ms: u64, what: What) -> Report {
+        self.seq.set(self.seq.get() + 1);
+        let (token, seq) = (&self.token, self.seq.get());
+        let said = serde_json::json!({ "token": token, "seq": seq, "elapsed_ms": elapsed_ms });
+        Report::Order(said.to_string().into(), what)
     }
 
     /// Reports that it plays, and has played since it opened.
