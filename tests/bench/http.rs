@@ -1,21 +1,23 @@
 //! Single heartbeats over HTTP, beside the same server answering nothing; and what an idle node takes.
 //!
-//! `cargo bench --bench http`: 32 connections that stay open, each with one request in hand, against one
-//! process. Rounds alternate between `GET /healthz`, which does nothing, and `POST /v1/heartbeats`, which
-//! answers after its commit; each pair gives a ratio, and their median is the figure.
+//! `cargo bench --bench http`: 32 connections that stay open, each with one request in hand. Rounds go in
+//! turns: the same heartbeats to the node's server with a handler that reads them and does nothing;
+//! `GET /healthz` of a node; and the heartbeats to that node, which answers after its commit. Each turn
+//! gives a ratio to either ceiling, and their medians are the figures.
 
 #![expect(clippy::disallowed_methods, reason = "it tells how fast a node is; no run of it sees the time")]
 
+mod exchange;
 mod process;
+mod silence;
 
 use std::{
-    io::{Read, Write},
-    net::TcpStream,
     sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+use exchange::{Connection, NOTHING, middle};
 use process::Node;
 
 /// How many connections there are.
@@ -24,40 +26,49 @@ const CONNECTIONS: usize = 32;
 /// How long a round is.
 const ROUND: Duration = Duration::from_secs(3);
 
-/// How many pairs of rounds there are.
-const PAIRS: usize = 7;
+/// How many turns there are.
+const TURNS: usize = 7;
 
 /// A player with a session of its own.
 struct Player {
-    stream: TcpStream,
+    node: Connection,
+    silence: Connection,
     token: String,
     seq: u64,
     began: Instant,
 }
 
 impl Player {
-    fn open(node: &Node, number: usize) -> Self {
+    fn open(node: &Node, silence: &Node, number: usize) -> Self {
         let began = Instant::now();
-        let mut stream = node.connect();
-        let body = format!("{{\"profile\":\"viewer-{number}\",\"content\":\"film\"}}");
-        let answer = ask(&mut stream, &post("/v1/sessions", &body));
+        let (mut node, silence) = (Connection::over(node.connect()), Connection::over(silence.connect()));
+        node.ask(&post("/v1/sessions", &format!("{{\"profile\":\"viewer-{number}\",\"content\":\"film\"}}")));
+        let answer = node.answer();
         let token = answer.split("\"token\":\"").nth(1).and_then(|rest| rest.split('"').next());
-        Self { stream, token: token.expect("a session has a token").to_owned(), seq: 0, began }
+        Self { node, silence, token: token.expect("a session has a token").to_owned(), seq: 0, began }
     }
 
-    fn report(&mut self) {
+    fn heartbeat(&mut self) -> String {
         self.seq += 1;
         let (token, seq, elapsed) = (&self.token, self.seq, self.began.elapsed().as_millis());
         let body = format!(
             "{{\"token\":\"{token}\",\"seq\":{seq},\"elapsed_ms\":{elapsed},\"sent_elapsed_ms\":{elapsed},\"position_ms\":{elapsed},\"played_ms\":{elapsed},\"event\":\"playing\"}}"
         );
-        let answer = ask(&mut self.stream, &post("/v1/heartbeats", &body));
-        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+        post("/v1/heartbeats", &body)
+    }
+
+    fn report(&mut self) {
+        let heartbeat = self.heartbeat();
+        self.node.ask_to_take(&heartbeat);
+    }
+
+    fn report_to_nobody(&mut self) {
+        let heartbeat = self.heartbeat();
+        self.silence.ask_to_take(&heartbeat);
     }
 
     fn ask_nothing(&mut self) {
-        let answer = ask(&mut self.stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        self.node.ask_for(NOTHING);
     }
 }
 
@@ -66,30 +77,6 @@ fn post(path: &str, body: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     )
-}
-
-/// One request and its whole answer.
-fn ask(stream: &mut TcpStream, request: &str) -> String {
-    stream.write_all(request.as_bytes()).expect("it listens");
-    let mut heard = Vec::new();
-    let mut buffer = [0; 4_096];
-    loop {
-        let count = stream.read(&mut buffer).expect("it answers");
-        assert!(count > 0, "it hung up");
-        heard.extend_from_slice(&buffer[..count]);
-        let text = String::from_utf8_lossy(&heard);
-        if let Some((head, body)) = text.split_once("\r\n\r\n")
-            && body.len() >= length(head)
-        {
-            return text.into_owned();
-        }
-    }
-}
-
-fn length(head: &str) -> usize {
-    let lower = head.to_ascii_lowercase();
-    let value = lower.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
-    value.unwrap_or_default()
 }
 
 /// Lets every player do one thing after the other for a round; how many were done a second.
@@ -111,27 +98,25 @@ fn round(players: &mut [Player], what: fn(&mut Player)) -> f64 {
     done / began.elapsed().as_secs_f64()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
-    let node = Node::start();
-    println!("an idle node: {} KiB at most", node.peak());
-    let mut players: Vec<_> = (0..CONNECTIONS).map(|number| Player::open(&node, number)).collect();
-    let (mut nothing, mut reports, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    round(&mut players, Player::report);
-    for _ in 0..PAIRS {
-        let (ceiling, rate) = (round(&mut players, Player::ask_nothing), round(&mut players, Player::report));
-        println!("{ceiling:.0} times nothing and {rate:.0} heartbeats a second: {:.2}", rate / ceiling);
-        nothing.push(ceiling);
-        reports.push(rate);
-        ratios.push(rate / ceiling);
+    if std::env::args().any(|it| it == silence::SILENT) {
+        return silence::run();
     }
-    let spread =
-        ratios.iter().copied().fold((f64::MAX, 0.0_f64), |(least, most), it| (least.min(it), most.max(it)));
-    let (nothing, reports) = (median(nothing), median(reports));
-    println!("medians: {nothing:.0} times nothing, {reports:.0} heartbeats a second");
-    println!("heartbeats against nothing: {:.2} ({:.2} to {:.2})", median(ratios), spread.0, spread.1);
+    let (node, silence) = (Node::start(), Node::start_as(silence::SILENT));
+    println!("an idle node: {} KiB at most", node.peak());
+    let mut players: Vec<_> = (0..CONNECTIONS).map(|number| Player::open(&node, &silence, number)).collect();
+    let mut ratios = [Vec::new(), Vec::new()];
+    round(&mut players, Player::report);
+    println!("a second: heartbeats to nobody, GET /healthz, heartbeats");
+    for _ in 0..TURNS {
+        let ceilings =
+            [Player::report_to_nobody, Player::ask_nothing].map(|nothing| round(&mut players, nothing));
+        let rate = round(&mut players, Player::report);
+        println!("{:>10.0} {:>10.0} {rate:>10.0}", ceilings[0], ceilings[1]);
+        for (ratios, ceiling) in ratios.iter_mut().zip(ceilings) {
+            ratios.push(rate / ceiling);
+        }
+    }
+    let [nobody, healthz] = ratios.map(middle);
+    println!("heartbeats against the same to nobody: {nobody}; against GET /healthz: {healthz}");
 }

@@ -14,7 +14,7 @@ pub(crate) struct Node {
     process: Child,
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    _home: tempfile::TempDir,
+    _home: Option<tempfile::TempDir>,
 }
 
 impl Node {
@@ -24,12 +24,20 @@ impl Node {
 
     /// Starts on what is in a directory's `data`, which goes with the node.
     pub(crate) fn start_in(home: tempfile::TempDir) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_playmark"))
-            .args(["serve", "--http-listen", "127.0.0.1:0", "--data"])
-            .arg(home.path().join("data"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it can be started");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_playmark"));
+        command.args(["serve", "--http-listen", "127.0.0.1:0", "--data"]).arg(home.path().join("data"));
+        Self::spawn(command, Some(home))
+    }
+
+    /// Starts this bench again, as a server that does nothing.
+    pub(crate) fn start_as(word: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().expect("it runs"));
+        command.arg(word);
+        Self::spawn(command, None)
+    }
+
+    fn spawn(mut command: Command, home: Option<tempfile::TempDir>) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("it can be started");
         let said = BufReader::new(process.stdout.take().expect("it is piped")).lines();
         let mut said = said.map_while(Result::ok);
         let address = said.find_map(|line| line.strip_prefix("http listens on ")?.parse().ok());
