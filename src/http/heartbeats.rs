@@ -272,7 +272,7 @@ fn fresh(
     let Some(claims) = &admitted.claims else { return Ok(None) };
     let found = titles.read(app, &admitted.accepted.title)?;
     let (stamp, sent_ms) = (admitted.accepted.stamp, admitted.sent_elapsed_ms);
-    Ok(Some(playback::answer(claims, stamp, sent_ms, &found.title, now, app.policy())))
+    Ok(Some(playback::answer(claims, stamp, sent_ms, &found.title, found.point.as_ref(), now)))
 }
 
 impl Fresh {

@@ -2,7 +2,7 @@
 
 use crate::{
     crdt::{Stamp, WallTime},
-    playback::{Claims, Policy, Renewal, ResumePoint, Title},
+    playback::{Claims, Renewal, ResumePoint, Title},
 };
 
 /// What the answer to a heartbeat brings besides the acknowledgement.
@@ -18,7 +18,7 @@ pub struct Answer {
 
 /// Judges the state after a heartbeat's turn from where its player stands (R7, R17).
 ///
-/// `title` is its committed state after the turn, `stamp` the heartbeat's own and `sent_elapsed_ms` the
+/// `title` is its committed state after the turn and `point` what that comes to, `stamp` the heartbeat's own and `sent_elapsed_ms` the
 /// player's clock when it sent. A player without the right to read is told that it lost and never where
 /// to.
 pub fn answer(
@@ -26,19 +26,18 @@ pub fn answer(
     stamp: Stamp,
     sent_elapsed_ms: u64,
     title: &Title,
+    point: Option<&ResumePoint>,
     now: WallTime,
-    policy: &Policy,
 ) -> Answer {
     let shown = title.shown_to(claims.session);
-    let point = title.resume(policy);
     // What leaves nothing does not compete.
     let leaves_nothing = claims.incognito || title.scope.settings.paused;
-    let rival = point.as_ref().filter(|_| !leaves_nothing);
+    let rival = point.filter(|_| !leaves_nothing);
     let lost_by = rival.and_then(|point| point.lost_by(claims.session, stamp));
     let renewal = claims.needs_renewal(sent_elapsed_ms, &shown, lost_by, now);
     let fresh = renewal.and_then(|why| Some((claims.renewed(sent_elapsed_ms, &shown, now)?, why)));
     let tell = claims.rights.read && (lost_by.is_some() || fresh.is_some());
-    Answer { lost: lost_by.is_some(), resume: point.filter(|_| tell), fresh }
+    Answer { lost: lost_by.is_some(), resume: point.filter(|_| tell).cloned(), fresh }
 }
 
 #[cfg(test)]
@@ -47,7 +46,7 @@ mod tests {
     use crate::{
         crdt::{Dot, Register, Slot, TitleId},
         playback::{
-            Rights, Sample, Scope, SessionId, Settings, Shown, sample::tests::playing,
+            Policy, Rights, Sample, Scope, SessionId, Settings, Shown, sample::tests::playing,
             session::tests::opened_at, slot,
         },
     };
@@ -62,13 +61,17 @@ mod tests {
         (slot, Register::seal(&key, stamp, Dot::default(), value))
     }
 
+    fn point(title: &Title) -> Option<ResumePoint> {
+        title.resume(&Policy::default())
+    }
+
     fn answered(rights: Rights, other_at: WallTime) -> Answer {
         let claims = Claims { rights, ..opened_at(NOW, &Shown::default()) };
         let own = stands(claims.session, NOW.plus_ms(10_000));
         let registers = vec![own.clone(), stands(SessionId::from_bytes([9; 16]), other_at)];
         let title = Title { registers, scope: Scope::default() };
         let now = NOW.plus_ms(10_000);
-        answer(&claims, own.1.stamp, 10_000, &title, now, &Policy::default())
+        answer(&claims, own.1.stamp, 10_000, &title, point(&title).as_ref(), now)
     }
 
     #[test]
@@ -87,7 +90,7 @@ mod tests {
         ];
         let stamp = registers[0].1.stamp;
         let title = Title { registers, scope: Scope::default() };
-        let answer = answer(&claims, stamp, 1_000, &title, NOW.plus_ms(1_000), &Policy::default());
+        let answer = answer(&claims, stamp, 1_000, &title, point(&title).as_ref(), NOW.plus_ms(1_000));
         assert!(answer.lost && answer.fresh.is_none());
         assert_eq!(answer.resume.expect("may read").place.stamp.time, NOW.plus_ms(950));
     }
@@ -108,7 +111,7 @@ mod tests {
         let settings = Settings { paused: true, ..Settings::default() };
         let title = Title { registers, scope: Scope { settings, ..Scope::default() } };
         let stamp = Stamp { time: NOW, counter: 1, writer: *claims.session.as_bytes() };
-        let answer = answer(&claims, stamp, 0, &title, NOW, &Policy::default());
+        let answer = answer(&claims, stamp, 0, &title, point(&title).as_ref(), NOW);
         assert_eq!(answer, Answer { lost: false, resume: None, fresh: None });
     }
 
@@ -118,7 +121,7 @@ mod tests {
         let registers = vec![stands(SessionId::from_bytes([9; 16]), NOW.plus_ms(3_600_000))];
         let title = Title { registers, scope: Scope::default() };
         let stamp = Stamp { time: NOW, counter: 1, writer: *claims.session.as_bytes() };
-        let answer = answer(&claims, stamp, 0, &title, NOW, &Policy::default());
+        let answer = answer(&claims, stamp, 0, &title, point(&title).as_ref(), NOW);
         assert_eq!(answer, Answer { lost: false, resume: None, fresh: None });
     }
 

@@ -130,7 +130,8 @@ impl Node {
     fn answer(&self, claims: &Claims, heartbeat: &Heartbeat, accepted: &Accepted) -> Answer {
         let sent_elapsed_ms = heartbeat.sent_elapsed_ms.expect("filled in where it was left out");
         let title = self.found();
-        let answer = answer(claims, accepted.stamp, sent_elapsed_ms, &title, self.wall, &Policy::default());
+        let point = title.resume(&Policy::default());
+        let answer = answer(claims, accepted.stamp, sent_elapsed_ms, &title, point.as_ref(), self.wall);
         let shown = title.shown_to(claims.session);
         if let Some((fresh, why)) = &answer.fresh {
             let above = shown.greatest.is_none_or(|greatest| fresh.anchor > greatest.time);

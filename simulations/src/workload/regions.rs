@@ -219,7 +219,7 @@ impl Regions {
         }
         let title = self.title(at, &claims.title);
         let sent_ms = heartbeat.sent_elapsed_ms.expect("these players always say it");
-        let answer = answer(claims, accepted.stamp, sent_ms, &title, wall, &policy);
+        let answer = answer(claims, accepted.stamp, sent_ms, &title, title.resume(&policy).as_ref(), wall);
         Reply::Taken(answer.fresh.map(|(claims, _)| Box::new(claims)))
     }
 
