@@ -37,7 +37,6 @@ pub(super) struct Door<'a> {
     app: &'a App,
     visitor: &'a Visitor,
     now: WallTime,
-    claims: BTreeMap<String, Arc<Claims>>,
     bars: BTreeMap<TitleId, Bar>,
     /// What stands of a session, with what this request adds to it.
     current: BTreeMap<(TitleId, SessionId), Option<(Stamp, Sample)>>,
@@ -45,12 +44,13 @@ pub(super) struct Door<'a> {
 
 impl<'a> Door<'a> {
     pub(super) fn new(app: &'a App, visitor: &'a Visitor, now: WallTime) -> Self {
-        let (claims, bars, current) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { app, visitor, now, claims, bars, current }
+        let (bars, current) = (BTreeMap::new(), BTreeMap::new());
+        Self { app, visitor, now, bars, current }
     }
 
     pub(super) fn admit(&mut self, heartbeat: &Heartbeat) -> Result<Admitted, Problem> {
-        let claims = heartbeat.token.as_deref().map(|token| self.claims(token)).transpose()?;
+        let verify = |token| self.app.tokens().verify(token, self.now);
+        let claims = heartbeat.token.as_deref().map(verify).transpose()?;
         let place = match &claims {
             Some(claims) => (claims.title.clone(), claims.session),
             None => self.unsigned(heartbeat)?,
@@ -81,15 +81,6 @@ impl<'a> Door<'a> {
             self.app.check_room(&place.0.profile)?;
         }
         Ok(place)
-    }
-
-    fn claims(&mut self, token: &str) -> Result<Arc<Claims>, Problem> {
-        if let Some(claims) = self.claims.get(token) {
-            return Ok(Arc::clone(claims));
-        }
-        let claims = Arc::new(self.app.keys().verify(token, self.now)?);
-        self.claims.insert(token.to_owned(), Arc::clone(&claims));
-        Ok(claims)
     }
 
     fn bar(&mut self, title: &TitleId) -> Result<Bar, ReadError> {

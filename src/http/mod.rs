@@ -43,6 +43,7 @@ mod server;
 mod sessions;
 mod sync;
 mod titles;
+mod tokens;
 mod view;
 mod wait;
 
@@ -60,6 +61,8 @@ pub use news::TOLD_EVERY;
 pub use problems::{PROBLEMS, markdown as problems};
 pub use server::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, HEADERS_MAX, LEAVE_WITHIN, serve};
 pub use sync::{SYNC_CHANGES_MAX, SYNC_COMMANDS_MAX, SYNC_SESSIONS_MAX};
+pub use tokens::TOKENS_BYTES_MAX;
+use tokens::Tokens;
 pub use wait::{WAIT_MAX, WAITS_MAX};
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -139,7 +142,7 @@ pub struct App {
 #[derive(Debug)]
 struct Inner {
     node: Handle,
-    keys: TokenKeys,
+    tokens: Tokens,
     policy: Policy,
     gate: Gate,
     waits: Arc<Semaphore>,
@@ -151,10 +154,11 @@ struct Inner {
 impl App {
     /// Makes what answers for a node, to whom the gate lets in.
     pub fn new(node: Handle, keys: TokenKeys, policy: Policy, gate: Gate) -> Self {
+        let tokens = Tokens::new(keys);
         let waits = Arc::new(Semaphore::new(WAITS_MAX));
         let (streams, looks) = (Arc::new(Semaphore::new(STREAMS_MAX)), Semaphore::new(LOOKS_MAX));
         let beat_every = BEAT_EVERY;
-        Self { inner: Arc::new(Inner { node, keys, policy, gate, waits, streams, looks, beat_every }) }
+        Self { inner: Arc::new(Inner { node, tokens, policy, gate, waits, streams, looks, beat_every }) }
     }
 
     /// Has so many streams at most, where that is less than [`STREAMS_MAX`].
@@ -222,8 +226,8 @@ impl App {
         &self.inner.gate
     }
 
-    fn keys(&self) -> &TokenKeys {
-        &self.inner.keys
+    fn tokens(&self) -> &Tokens {
+        &self.inner.tokens
     }
 
     /// How long a stream is quiet at most.
@@ -246,7 +250,7 @@ impl App {
     }
 
     fn sign(&self, claims: &Claims) -> String {
-        self.inner.keys.sign(claims, self.node().now().wall)
+        self.tokens().sign(claims, self.node().now().wall)
     }
 
     /// How often players are asked to report: less often the fuller the inbox is (R14), so that load is

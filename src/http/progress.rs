@@ -54,7 +54,7 @@ pub(super) async fn put(
     let (title, asked) = (title(path)?, durability::assurance(query)?);
     let progress = Progress::from_value(&body::object(&headers, body).await?)?;
     let now = app.node().now().wall;
-    let read = progress.read.as_deref().map(|token| app.keys().verify(token, now)).transpose()?;
+    let read = progress.read.as_deref().map(|token| app.tokens().verify(token, now)).transpose()?;
 
     let found = Found::with_room(&app, &title)?;
     let current = own(found.title(), progress.session());
@@ -63,7 +63,7 @@ pub(super) async fn put(
         current: current.as_ref().map(|(register, sample)| (register.stamp, sample)),
         paused: found.title().scope.settings.paused,
     };
-    let accepted = progress.accept(&title, read.as_ref(), known, now, app.policy());
+    let accepted = progress.accept(&title, read.as_deref(), known, now, app.policy());
     let done = match accepted.map_err(|why| Problem::Refused { why, fresh: None })?.outcome {
         Outcome::Write { place, .. } => give(&app, place, asked).await?,
         Outcome::Acknowledge(_) => Done::nothing(current.map(|(register, _)| register.dot)),

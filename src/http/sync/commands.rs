@@ -88,7 +88,7 @@ impl Clerk<'_> {
 
     async fn give(&self, order: &Order, survived: &mut Survived) -> Result<Value, Problem> {
         let now = self.app.node().now().wall;
-        let claims = self.app.keys().verify(&order.token, now)?;
+        let claims = self.app.tokens().verify(&order.token, now)?;
         if claims.title.profile != *self.profile {
             return Err(Problem::Refused { why: Refused::NotTheTokens { field: "profile" }, fresh: None });
         }
