@@ -14,10 +14,14 @@ pub mod contract;
 mod memory;
 #[cfg(feature = "node")]
 mod rocks;
+#[cfg(feature = "node")]
+mod warm;
 
 pub use memory::{FailedCommit, MemoryStore, UNSYNCED_BATCHES_MAX};
 #[cfg(feature = "node")]
 pub use rocks::{RocksOptions, RocksReader, RocksStore};
+#[cfg(feature = "node")]
+pub use warm::{WARM_BYTES_MAX, Warm};
 
 use std::collections::BTreeMap;
 
