@@ -17,4 +17,6 @@ pub mod replica;
 pub mod store;
 #[cfg(feature = "node")]
 pub mod transport;
+#[cfg(feature = "node")]
+mod within;
 pub mod zoo;

@@ -2,18 +2,17 @@
 
 use std::{error::Error, time::Duration};
 
+use crate::{
+    http::Problem,
+    playback::{Heartbeat, HeartbeatError},
+    within::within,
+};
 use axum::{
     body::{self, Body, Bytes},
     http::{HeaderMap, header},
 };
 use http_body_util::LengthLimitError;
 use serde_json::Value;
-use tokio::time::timeout;
-
-use crate::{
-    http::Problem,
-    playback::{Heartbeat, HeartbeatError},
-};
 
 /// The longest body: what browsers let a page send while it is being closed.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -90,8 +89,8 @@ pub(super) fn check_count(count: usize) -> Result<(), Problem> {
 }
 
 async fn read(body: Body) -> Result<Bytes, Problem> {
-    let bytes = timeout(BODY_WITHIN, body::to_bytes(body, BODY_BYTES_MAX)).await;
-    bytes.map_err(|_| Problem::BodyTooSlow)?.map_err(|why| {
+    let bytes = within(BODY_WITHIN, body::to_bytes(body, BODY_BYTES_MAX)).await;
+    bytes.ok_or(Problem::BodyTooSlow)?.map_err(|why| {
         if why.source().is_some_and(<dyn Error>::is::<LengthLimitError>) {
             Problem::BodyTooLarge
         } else {

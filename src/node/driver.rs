@@ -1,9 +1,6 @@
-//! The loop that owns the replica.
+//! What a turn does, and in which order.
 //!
-//! It has a thread of its own and no part in the runtime that serves players: a commit blocks, now and
-//! then for as long as a device takes to sync, and a blocked worker of a shared runtime would hold up
-//! answers that have nothing to do with it. The thread runs a small runtime of its own, for one purpose: to wait
-//! for whichever comes first of a command, a frame and a timeout.
+//! Who takes one, and on which thread, is [`pen`](super::pen)'s to say.
 
 use std::{sync::Arc, time::Duration};
 
@@ -52,8 +49,8 @@ pub(super) struct Driver<S> {
     pub(super) replica: Replica<S>,
     pub(super) clock: Clock,
     pub(super) commands: mpsc::Receiver<Command>,
-    /// `None` where there is no transport, or once it has closed.
-    pub(super) events: Option<mpsc::Receiver<LinkEvent>>,
+    /// Whether there is a transport, and it has not closed.
+    pub(super) has_transport: bool,
     pub(super) links: Links,
     pub(super) waiters: Waiters,
     pub(super) counters: Arc<Counters>,
@@ -69,53 +66,81 @@ pub(super) struct Agenda {
     events: Vec<LinkEvent>,
     sync_due: Option<Monotonic>,
     unsent: bool,
-    /// No command is left and none will come.
-    finished: bool,
+    /// Until when the driver's thread sleeps if nobody wakes it.
+    asleep_until: Monotonic,
+    /// A turn in passing has failed, and this life is over.
+    failed: Option<StoreError>,
+}
+
+/// Whether a turn in passing has left something for the driver's own thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Left {
+    Nothing,
+    Something,
 }
 
 impl<S: Store> Driver<S> {
-    /// Runs until it is told to leave, or its handles are gone.
-    ///
-    /// # Errors
-    /// A store that fails ends this life: those who wait are told nothing, so that they take their writes
-    /// for unknown.
-    pub(super) fn run(mut self) -> Result<(), StoreError> {
-        let waiting = runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(|why| StoreError::Io(format!("no timer for the driver: {why}")))?;
-        while !self.agenda.finished {
-            waiting.block_on(self.wait());
-            self.turn()?;
+    /// Takes what is in the inbox, up to the bound of a turn; how many they were.
+    pub(super) fn take_commands(&mut self) -> usize {
+        let before = self.agenda.commands.len();
+        while self.agenda.commands.len() < TURN_COMMANDS_MAX
+            && let Ok(command) = self.commands.try_recv()
+        {
+            self.agenda.commands.push(command);
         }
-        self.finish(&waiting)
+        self.agenda.commands.len() - before
     }
 
-    /// Waits until there is something to do, and takes all that has come up to the bounds of a turn.
-    async fn wait(&mut self) {
-        let pause = self.next_due().since(self.clock.now().mono);
-        let Self { commands, events, agenda, .. } = self;
-        tokio::select! {
-            count = commands.recv_many(&mut agenda.commands, TURN_COMMANDS_MAX) => {
-                agenda.finished = count == 0;
-            }
-            count = receive(events, &mut agenda.events) => {
-                if count == 0 {
-                    *events = None;
-                }
-            }
-            () = sleep(pause) => {}
+    pub(super) fn take_events(&mut self, events: &mut Vec<LinkEvent>) {
+        self.agenda.events.append(events);
+    }
+
+    /// Says that no command is left and none will come.
+    pub(super) fn is_finished(&self) -> bool {
+        self.commands.is_closed() && self.commands.is_empty() && self.agenda.commands.is_empty()
+    }
+
+    /// How long its thread may sleep; whoever makes something due earlier wakes it.
+    pub(super) fn fall_asleep(&mut self) -> Duration {
+        self.agenda.asleep_until = self.next_due();
+        self.agenda.asleep_until.since(self.clock.now().mono)
+    }
+
+    /// A turn of its own thread, which may wait for the device.
+    ///
+    /// # Errors
+    /// The store's, also where it failed a turn in passing.
+    pub(super) fn turn_of_its_own(&mut self) -> Result<(), StoreError> {
+        if let Some(why) = self.agenda.failed.take() {
+            return Err(why);
         }
-        while agenda.commands.len() < TURN_COMMANDS_MAX
-            && let Ok(command) = commands.try_recv()
-        {
-            agenda.commands.push(command);
+        self.turn()
+    }
+
+    /// What the device is to have now, if a sync is due.
+    pub(super) fn begin_sync(&mut self) -> Option<VersionVector> {
+        let now = self.clock.now().mono;
+        self.agenda.sync_due.take_if(|due| *due <= now).map(|_| self.replica.vector().clone())
+    }
+
+    /// The device has what a sync began with.
+    pub(super) fn end_sync(&mut self, upto: &VersionVector) {
+        self.replica.synced_upto(upto);
+    }
+
+    /// A turn on the thread of somebody who serves players: it writes what may be answered before the device
+    /// has it, and leaves everything else to the driver's own thread.
+    pub(super) fn turn_in_passing(&mut self) -> Left {
+        let may_pass = |it: &Command| matches!(it, Command::Write(order) if order.assurance.durability() == Durability::Process);
+        if self.agenda.failed.is_some() || !self.agenda.commands.iter().all(may_pass) {
+            return Left::Something;
         }
-        while agenda.events.len() < TURN_EVENTS_MAX
-            && let Some(Ok(event)) = events.as_mut().map(mpsc::Receiver::try_recv)
-        {
-            agenda.events.push(event);
+        self.agenda.failed = self.turn().err();
+        let is_due_earlier = self.next_due() < self.agenda.asleep_until;
+        if is_due_earlier {
+            self.agenda.asleep_until = Monotonic::default();
         }
+        if is_due_earlier || self.agenda.failed.is_some() { Left::Something } else { Left::Nothing }
     }
 
     fn next_due(&self) -> Monotonic {
@@ -136,7 +161,7 @@ impl<S: Store> Driver<S> {
         self.handle_events(now)?;
         self.replica.handle_timeout(now);
         self.replica.commit(durability, now)?;
-        self.sync_when_due(now.mono)?;
+        self.arm_sync(now.mono);
 
         // Whoever asks for changes as soon as they are answered finds their own among them.
         self.publish();
@@ -222,11 +247,9 @@ impl<S: Store> Driver<S> {
         self.replica.handle_peer_down(peer, now);
     }
 
-    fn sync_when_due(&mut self, now: Monotonic) -> Result<(), StoreError> {
+    fn arm_sync(&mut self, now: Monotonic) {
         let is_dirty = self.replica.synced() != self.replica.vector();
-        let due = is_dirty.then(|| self.agenda.sync_due.unwrap_or(now.plus(SYNC_INTERVAL)));
-        self.agenda.sync_due = due.filter(|&due| due > now);
-        if due.is_some_and(|due| due <= now) { self.replica.sync() } else { Ok(()) }
+        self.agenda.sync_due = is_dirty.then(|| self.agenda.sync_due.unwrap_or(now.plus(SYNC_INTERVAL)));
     }
 
     fn acknowledge(&mut self, order: Order, merged: Vec<Merged>, now: Monotonic) -> Result<(), StoreError> {
@@ -235,7 +258,7 @@ impl<S: Store> Driver<S> {
             Ok(Outcome { merged, standing: self.replica.standing(&write.key)? })
         };
         let outcomes = writes.iter().zip(merged).map(outcome).collect::<Result<Vec<_>, StoreError>>()?;
-        if assurance == Assurance::Replicated && self.events.is_some() {
+        if assurance == Assurance::Replicated && self.has_transport {
             let deadline = now.plus(REPLICATED_WITHIN);
             self.waiters.push(Waiter { outcomes, deadline, reply, permit });
         } else {
@@ -276,18 +299,34 @@ impl<S: Store> Driver<S> {
     }
 
     /// Syncs, and goes on with the links alone until some peer would keep what this life has written.
-    fn finish(mut self, waiting: &runtime::Runtime) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn finish(
+        mut self,
+        waiting: &runtime::Runtime,
+        events: &mut Option<mpsc::Receiver<LinkEvent>>,
+    ) -> Result<(), StoreError> {
         let mut now = self.clock.now();
         self.replica.commit(Durability::Synced, now)?;
         self.waiters.dismiss();
         let deadline = now.mono.plus(HAND_OVER_WITHIN);
         while !self.is_handed_over() && now.mono < deadline {
-            waiting.block_on(self.wait_for_links(deadline));
+            let pause = self.next_due().min(deadline).since(self.clock.now().mono);
+            waiting.block_on(async {
+                tokio::select! {
+                    () = receive(events, &mut self.agenda.events) => {}
+                    () = sleep(pause) => {}
+                }
+            });
             now = self.clock.now();
             self.handle_events(now)?;
             self.replica.handle_timeout(now);
             self.replica.commit(Durability::Process, now)?;
-            self.sync_when_due(now.mono)?;
+            self.arm_sync(now.mono);
+            if self.begin_sync().is_some() {
+                self.replica.sync()?;
+            }
             self.transmit(now)?;
         }
         Ok(())
@@ -301,19 +340,6 @@ impl<S: Store> Driver<S> {
             || version == Timestamp::ZERO
             || self.replica.is_replicated(Dot { origin, version })
     }
-
-    async fn wait_for_links(&mut self, deadline: Monotonic) {
-        let pause = self.next_due().min(deadline).since(self.clock.now().mono);
-        let Self { events, agenda, .. } = self;
-        tokio::select! {
-            count = receive(events, &mut agenda.events) => {
-                if count == 0 {
-                    *events = None;
-                }
-            }
-            () = sleep(pause) => {}
-        }
-    }
 }
 
 /// What a write that was not staged means for this life.
@@ -325,12 +351,15 @@ fn of_store(why: WriteError) -> StoreError {
     }
 }
 
-/// Receives from a channel that may not be there; then it waits for ever.
-async fn receive(events: &mut Option<mpsc::Receiver<LinkEvent>>, into: &mut Vec<LinkEvent>) -> usize {
-    match events {
-        Some(events) => events.recv_many(into, TURN_EVENTS_MAX).await,
-        None => std::future::pending().await,
+/// Receives from a channel that may not be there, or closes; then it waits for ever.
+pub(super) async fn receive(events: &mut Option<mpsc::Receiver<LinkEvent>>, into: &mut Vec<LinkEvent>) {
+    if let Some(receiver) = events
+        && receiver.recv_many(into, TURN_EVENTS_MAX).await > 0
+    {
+        return;
     }
+    *events = None;
+    std::future::pending::<()>().await;
 }
 
 /// Words for an operator, who must act on a fork.

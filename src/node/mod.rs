@@ -1,21 +1,22 @@
-//! Who holds the pen: one process, one replica, one loop that owns it.
+//! Who holds the pen: one process, one replica, one owner at a time.
 //!
 //! The problem: many requests and many peers want to change one state machine at once, and nothing may be
-//! acknowledged, or sent, before it is durable. The mechanism: a **driver** on a thread of its own is the
-//! sole owner of the replica; everybody else puts a command in its bounded inbox, and one **turn** takes
-//! all that has come, stages it, commits it once (that is the group commit), answers, then sends. Reads
-//! go past it, straight to the store's committed state.
+//! acknowledged, or sent, before it is durable. The mechanism: a **driver** is the sole owner of the
+//! replica; everybody else puts a command in its bounded inbox, and one **turn** takes all that has come,
+//! stages it, commits it once (that is the group commit), answers, then sends. Whoever holds the **pen**
+//! takes the turn: the driver's own thread, or in passing whoever brought a report. Reads go past it,
+//! straight to the store's committed state.
 //!
 //! ```text
 //! http ──write──► inbox ─┐                        ┌─► replies
 //!                        ├─► stage ─► one commit ─┤
 //! links ──frames─────────┘                        └─► frames to peers
-//! http ──read───► RocksReader
+//! http ──read───► the store, by way of the titles that are warm
 //! ```
 //!
-//! What was refused: a lock round the replica (a slow sync would be everybody's), several owners (the
-//! order durable, acknowledged, sent could then not be read in one breath), and an inbox without a bound
-//! (under load it turns every answer into a late one).
+//! What was refused: a lock round the replica that everybody waits for (a slow sync would be everybody's),
+//! several owners (the order durable, acknowledged, sent could then not be read in one breath), and an
+//! inbox without a bound (under load it turns every answer into a late one).
 //!
 //! Whoever follows what changes, at this node or at another, is told by the **tail**, which reads the
 //! change index as peers' feeds do; the page of `tail` says what is neither lost nor repeated.
@@ -31,6 +32,7 @@ pub mod identity;
 mod inbox;
 mod links;
 mod metrics;
+mod pen;
 mod readiness;
 mod seats;
 mod snapshot;
@@ -62,13 +64,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     playback,
     replica::{self, Beginning, Replica, Retain, wire::WIRE_VERSION},
-    store::{Read, RocksOptions, RocksStore, StoreError},
-    transport::{NodeName, PeerAddress, TlsPaths, Transport, TransportError, TransportOptions, WireVersions},
+    store::{Read, RocksOptions, RocksReader, RocksStore, StoreError, Warm},
+    transport::{
+        LinkEvent, NodeName, PeerAddress, TlsPaths, Transport, TransportError, TransportOptions, WireVersions,
+    },
 };
 use driver::{Agenda, Driver};
 use handle::Shared;
 use inbox::{Command, INBOX_COMMANDS_MAX};
 use links::Links;
+use pen::{Inbox, Pen};
 use readiness::{Board, Teller};
 use seats::Seats;
 use waiters::Waiters;
@@ -126,9 +131,10 @@ impl Node {
     /// Outside of a tokio runtime.
     pub fn start(options: Options, clock: Clock) -> Result<Self, StartError> {
         let name = options.name;
-        let mut store = RocksStore::open(&options.store, options.rocks)?;
+        let mut store = Warm::new(RocksStore::open(&options.store, options.rocks)?);
         let (replica_id, origin) = (identity::replica(&mut store)?, identity::origin());
-        let reader = store.reader();
+        let reader = store.beside(store.cold().reader());
+        let log = store.cold().reader();
         let vector = watch::Sender::new(store.vector()?);
         let seats = Arc::new(Seats::beyond(store.vector()?));
         tokio::spawn(tail::follow(Arc::clone(&seats), reader.clone(), vector.subscribe()));
@@ -156,6 +162,20 @@ impl Node {
             None => (None, None),
         };
         let (writes, looks) = handle::inbox_bounds();
+        let vector_told = vector.subscribe();
+        let driver = Driver {
+            replica,
+            clock,
+            commands: inbox,
+            has_transport: events.is_some(),
+            links: Links::new(Arc::clone(&counters)),
+            waiters: Waiters::default(),
+            counters: Arc::clone(&counters),
+            vector,
+            readiness: Teller::new(board.clone()),
+            agenda: Agenda::default(),
+        };
+        let pen = Arc::new(Pen::new(driver));
         let handle = Handle {
             shared: Arc::new(Shared {
                 name,
@@ -163,30 +183,18 @@ impl Node {
                 origin,
                 clock,
                 reader,
-                commands,
+                inbox: Inbox::new(commands, Arc::clone(&pen)),
                 writes,
                 looks,
-                vector: vector.subscribe(),
+                vector: vector_told,
                 seats,
-                counters: Arc::clone(&counters),
-                readiness: board.clone(),
+                counters,
+                readiness: board,
                 leaving: AtomicBool::new(false),
                 transport: Mutex::new(transport),
             }),
         };
-        let driver = Driver {
-            replica,
-            clock,
-            commands: inbox,
-            events,
-            links: Links::new(Arc::clone(&counters)),
-            waiters: Waiters::default(),
-            counters,
-            vector,
-            readiness: Teller::new(board),
-            agenda: Agenda::default(),
-        };
-        Ok(Self { handle, ended: spawn(driver)? })
+        Ok(Self { handle, ended: spawn(pen, events, log)? })
     }
 
     /// What the outer rooms hold of it.
@@ -215,7 +223,7 @@ impl Node {
     pub async fn leave(mut self) -> Result<(), StoreError> {
         self.handle.stop_taking();
         // It fails only where the driver has ended, which is what is asked for.
-        let _ = self.handle.shared.commands.try_send(Command::Leave);
+        let _ = self.handle.shared.inbox.post(Command::Leave);
         let ended = self.ended().await;
         let transport = self.lock_transport().take();
         if let Some(transport) = transport {
@@ -252,11 +260,15 @@ fn beginning(replication: Option<&Replication>) -> Beginning {
     }
 }
 
-fn spawn(driver: Driver<RocksStore>) -> Result<oneshot::Receiver<Result<(), StoreError>>, StartError> {
+fn spawn(
+    pen: Arc<Pen<Warm<RocksStore>>>,
+    events: Option<mpsc::Receiver<LinkEvent>>,
+    log: RocksReader,
+) -> Result<oneshot::Receiver<Result<(), StoreError>>, StartError> {
     let (end, ended) = oneshot::channel();
     let run = move || {
         // Nobody may be waiting for the end.
-        let _ = end.send(driver.run());
+        let _ = end.send(pen.drive(events, || log.sync_log()));
     };
     thread::Builder::new().name("driver".into()).spawn(run).map_err(StartError::Thread)?;
     Ok(ended)

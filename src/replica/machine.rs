@@ -346,8 +346,15 @@ impl<S: Store> Replica<S> {
     }
 
     fn note_synced(&mut self) {
-        if self.synced != self.vector {
-            self.synced = self.vector.clone();
+        self.synced_upto(&self.vector.clone());
+    }
+
+    /// Takes note that what `upto` covers would survive a power cut: that was committed before the device was
+    /// asked to keep it, beside the turns that went on.
+    pub fn synced_upto(&mut self, upto: &VersionVector) {
+        let before = self.synced.clone();
+        self.synced.merge(upto);
+        if self.synced != before {
             self.synced_untold = self.peers.keys().copied().collect();
         }
     }

@@ -79,6 +79,14 @@ impl RocksReader {
         self.shared.options.get_ticker_count(Ticker::WalFileSynced)
     }
 
+    /// Makes everything committed so far survive a power cut, while the writer goes on.
+    ///
+    /// # Errors
+    /// What is on the device is unknown then, and this life must end.
+    pub fn sync_log(&self) -> Result<(), StoreError> {
+        self.db().flush_wal(true).map_err(failed)
+    }
+
     pub(super) fn db(&self) -> &DB {
         &self.shared.db
     }

@@ -6,3 +6,4 @@ mod failing;
 mod inbox;
 mod kills;
 mod leaving;
+mod pen;
