@@ -267,8 +267,10 @@ fn spawn(
 ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StartError> {
     let (end, ended) = oneshot::channel();
     let run = move || {
-        // Nobody may be waiting for the end.
-        let _ = end.send(pen.drive(events, || log.sync_log()));
+        // With its reader of the log: whoever is told of the end may end the process, and with it RocksDB.
+        let ended = pen.drive(events, move || log.sync_log());
+        // Nobody may be waiting for it.
+        let _ = end.send(ended);
     };
     thread::Builder::new().name("driver".into()).spawn(run).map_err(StartError::Thread)?;
     Ok(ended)
