@@ -43,7 +43,7 @@ pub(super) fn headers(dot: Option<Dot>, survived: Assurance) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(DURABILITY, HeaderValue::from_static(survived.as_str()));
     if let Some(dot) = dot {
-        headers.insert(DOT, HeaderValue::from_str(&dot.to_string()).expect("digits and a colon"));
+        headers.insert(DOT, HeaderValue::try_from(dot.to_string()).expect("digits and a colon"));
     }
     headers
 }

@@ -75,16 +75,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ipnet::IpNet;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
-    time::timeout,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     crdt::ProfileId,
     node::Handle,
     playback::{Claims, Policy, TokenKeys},
+    within::within,
 };
 
 /// How long a request may take in all: its body, its turn, and a wait for a peer. Whoever asks to wait for
@@ -300,9 +298,9 @@ fn routes() -> OpenApiRouter<App> {
 }
 
 async fn bound(request: Request, next: Next) -> Response {
-    let within = REQUEST_WITHIN + wait::asked(request.headers()).unwrap_or_default();
-    let response = timeout(within, next.run(request)).await;
-    let mut response = response.unwrap_or_else(|_| Problem::TookTooLong.into_response());
+    let limit = REQUEST_WITHIN + wait::asked(request.headers()).unwrap_or_default();
+    let response = within(limit, next.run(request)).await;
+    let mut response = response.unwrap_or_else(|| Problem::TookTooLong.into_response());
     let uncached = HeaderValue::from_static("no-store");
     response.headers_mut().entry("cache-control").or_insert(uncached);
     if response.status().is_server_error() {
