@@ -3,10 +3,6 @@
 use axum::{Router, body::Bytes, http::StatusCode, routing::post};
 use playmark::http::{CONNECTIONS_MAX, serve};
 
-/// The node's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// With this word the bench is the server.
 pub(crate) const SILENT: &str = "silent";
 
