@@ -99,15 +99,9 @@ impl<'a> Door<'a> {
         if self.current.contains_key(place) {
             return Ok(());
         }
-        let (title, session) = place;
-        let mut greater = None;
-        for slot in [slot::glimpse(*session), slot::session(*session)] {
-            let register = self.app.node().register(&title.key(slot))?;
-            let readable = register.and_then(|it| Some((it.stamp, Sample::decode(&it.value).ok()?)));
-            if readable.as_ref().map(|(stamp, _)| *stamp) > greater.as_ref().map(|(stamp, _)| *stamp) {
-                greater = readable;
-            }
-        }
+        let title = self.app.node().title(&place.0)?;
+        let greater = title.of_session(place.1);
+        let greater = greater.and_then(|it| Some((it.stamp, Sample::decode(&it.value).ok()?)));
         self.current.insert(place.clone(), greater);
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::{
         resume_points,
         view::ResumeView,
     },
-    playback::{Known, Outcome, Progress, Sample, SessionId, Title, slot},
+    playback::{Known, Outcome, Progress, Sample, SessionId, Title},
 };
 
 #[utoipa::path(
@@ -78,8 +78,6 @@ pub(super) async fn put(
 
 /// The greater register of a session, as far as this build can read it.
 fn own(title: &Title, session: SessionId) -> Option<(Register, Sample)> {
-    let slots = [slot::glimpse(session), slot::session(session)];
-    let of_session = title.registers.iter().filter(|(slot, _)| slots.contains(slot));
-    let greater = of_session.map(|(_, register)| register).max_by_key(|register| register.stamp)?;
-    Some((greater.clone(), Sample::decode(&greater.value).ok()?))
+    let own = title.of_session(session)?;
+    Some((own.clone(), Sample::decode(&own.value).ok()?))
 }

@@ -6,7 +6,7 @@ use crate::{
     crdt::{Dot, TitleId},
     http::App,
     node::ReadError,
-    playback::{ResumePoint, SessionId, Title, slot},
+    playback::{ResumePoint, SessionId, Title},
 };
 
 /// One title's committed state, and what it comes to.
@@ -35,9 +35,7 @@ impl Titles {
 impl Found {
     /// The dot of what stands for a session; where nothing does, of the winner.
     pub(super) fn standing(&self, session: SessionId) -> Option<Dot> {
-        let slots = [slot::session(session), slot::glimpse(session)];
-        let own = self.title.registers.iter().filter(|(slot, _)| slots.contains(slot));
-        let own = own.max_by_key(|(_, register)| register.stamp).map(|(_, register)| register.dot);
+        let own = self.title.of_session(session).map(|register| register.dot);
         own.or_else(|| self.point.as_ref().map(|point| point.place.dot))
     }
 }

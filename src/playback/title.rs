@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     crdt::{Register, Slot, Stamp},
-    playback::{Policy, ResumePoint, SessionId, Settings, Shown, greatest_fence, resume},
+    playback::{Policy, ResumePoint, SessionId, Settings, Shown, greatest_fence, resume, slot},
 };
 
 /// What a profile says of all its titles.
@@ -43,6 +43,13 @@ impl Title {
     /// The slots and stamps of its registers.
     pub fn stamps(&self) -> Vec<(Slot, Stamp)> {
         self.registers.iter().map(|(slot, register)| (*slot, register.stamp)).collect()
+    }
+
+    /// The greater register of a session: the one by which it is judged.
+    pub fn of_session(&self, session: SessionId) -> Option<&Register> {
+        let slots = [slot::session(session), slot::glimpse(session)];
+        let own = self.registers.iter().filter(|(slot, _)| slots.contains(slot));
+        own.map(|(_, register)| register).max_by_key(|register| register.stamp)
     }
 
     /// The greater of its own and its profile's fence.
