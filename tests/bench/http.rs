@@ -98,6 +98,27 @@ fn round(players: &mut [Player], what: fn(&mut Player)) -> f64 {
     done / began.elapsed().as_secs_f64()
 }
 
+/// How many were done a second, and how long each kept the server busy.
+struct Measured {
+    rate: f64,
+    busy: Duration,
+}
+
+impl Measured {
+    fn round(players: &mut [Player], what: fn(&mut Player), server: &Node) -> Self {
+        let before = server.busy();
+        let rate = round(players, what);
+        let busy = server.busy().saturating_sub(before).div_f64(rate * ROUND.as_secs_f64());
+        Self { rate, busy }
+    }
+}
+
+impl std::fmt::Display for Measured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:>10.0} {:>5.1} µs", self.rate, self.busy.as_secs_f64() * 1e6)
+    }
+}
+
 fn main() {
     if std::env::args().any(|it| it == silence::SILENT) {
         return silence::run();
@@ -107,15 +128,14 @@ fn main() {
     let mut players: Vec<_> = (0..CONNECTIONS).map(|number| Player::open(&node, &silence, number)).collect();
     let mut ratios = [Vec::new(), Vec::new()];
     round(&mut players, Player::report);
-    println!("a second: heartbeats to nobody, GET /healthz, heartbeats");
+    println!("a second: heartbeats to nobody, GET /healthz, heartbeats; of a node's time each takes");
     for _ in 0..TURNS {
-        let ceilings =
-            [Player::report_to_nobody, Player::ask_nothing].map(|nothing| round(&mut players, nothing));
-        let rate = round(&mut players, Player::report);
-        println!("{:>10.0} {:>10.0} {rate:>10.0}", ceilings[0], ceilings[1]);
-        for (ratios, ceiling) in ratios.iter_mut().zip(ceilings) {
-            ratios.push(rate / ceiling);
-        }
+        let nobody = Measured::round(&mut players, Player::report_to_nobody, &silence);
+        let healthz = Measured::round(&mut players, Player::ask_nothing, &node);
+        let heartbeats = Measured::round(&mut players, Player::report, &node);
+        println!("{nobody} {healthz} {heartbeats}");
+        ratios[0].push(heartbeats.rate / nobody.rate);
+        ratios[1].push(heartbeats.rate / healthz.rate);
     }
     let [nobody, healthz] = ratios.map(middle);
     println!("heartbeats against the same to nobody: {nobody}; against GET /healthz: {healthz}");

@@ -60,6 +60,17 @@ impl Node {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
+    /// How long its threads have had a core.
+    pub(crate) fn busy(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it runs");
+        let of_thread = |thread: std::io::Result<fs::DirEntry>| {
+            let told = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+        };
+        // A thread may end while it is asked.
+        threads.filter_map(of_thread).sum()
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("it listens");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("it is not zero");
