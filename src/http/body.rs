@@ -2,17 +2,18 @@
 
 use std::{error::Error, time::Duration};
 
-use crate::{
-    http::Problem,
-    playback::{Heartbeat, HeartbeatError},
-    within::within,
-};
 use axum::{
     body::{self, Body, Bytes},
     http::{HeaderMap, header},
 };
 use http_body_util::LengthLimitError;
 use serde_json::Value;
+
+use crate::{
+    http::Problem,
+    playback::{Heartbeat, HeartbeatError},
+    within::within,
+};
 
 /// The longest body: what browsers let a page send while it is being closed.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;

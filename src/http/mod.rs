@@ -62,7 +62,6 @@ pub use problems::{PROBLEMS, markdown as problems};
 pub use server::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, HEADERS_MAX, LEAVE_WITHIN, serve};
 pub use sync::{SYNC_CHANGES_MAX, SYNC_COMMANDS_MAX, SYNC_SESSIONS_MAX};
 pub use tokens::TOKENS_BYTES_MAX;
-use tokens::Tokens;
 pub use wait::{WAIT_MAX, WAITS_MAX};
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -84,6 +83,7 @@ use crate::{
     playback::{Claims, Policy, TokenKeys},
     within::within,
 };
+use tokens::Tokens;
 
 /// How long a request may take in all: its body, its turn, and a wait for a peer. Whoever asks to wait for
 /// news (`Prefer: wait=N`) may take so much longer.
