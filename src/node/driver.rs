@@ -106,15 +106,45 @@ impl<S: Store> Driver<S> {
         self.agenda.asleep_until.since(self.clock.now().mono)
     }
 
-    /// A turn of its own thread, which may wait for the device.
+    /// A turn of its own thread, which may wait for the device: durable before acknowledged, acknowledged
+    /// before sent.
     ///
     /// # Errors
     /// The store's, also where it failed a turn in passing.
-    pub(super) fn turn_of_its_own(&mut self) -> Result<(), StoreError> {
+    pub(super) fn turn(&mut self) -> Result<(), StoreError> {
         if let Some(why) = self.agenda.failed.take() {
             return Err(why);
         }
-        self.turn()
+        let now = self.clock.now();
+        let (orders, looks) = self.sort_commands();
+        let merged = self.stage_all(&orders, now)?;
+        self.handle_events(now)?;
+        self.replica.handle_timeout(now);
+        self.commit_and_answer(orders, merged, now)?;
+        self.waiters.settle(now.mono, |dot| self.replica.is_replicated(dot));
+        for look in looks {
+            self.tell(look);
+        }
+        self.transmit(now)
+    }
+
+    /// A turn on the thread of somebody who serves players: it writes and answers what need not wait for the
+    /// device. Everything else, and all that is to be sent, it leaves to the driver's own thread.
+    pub(super) fn turn_in_passing(&mut self) -> Left {
+        if self.agenda.failed.is_some() || !self.agenda.commands.iter().all(Command::may_pass) {
+            return Left::Something;
+        }
+        let now = self.clock.now();
+        let (orders, _) = self.sort_commands();
+        let written = self.stage_all(&orders, now);
+        let answered = written.and_then(|merged| self.commit_and_answer(orders, merged, now));
+        self.agenda.failed = answered.err();
+        if self.agenda.failed.is_none() && self.next_due() >= self.agenda.asleep_until {
+            return Left::Nothing;
+        }
+        // Whoever comes next need not wake it once more.
+        self.agenda.asleep_until = Monotonic::default();
+        Left::Something
     }
 
     /// What the device is to have now, if a sync is due.
@@ -128,21 +158,6 @@ impl<S: Store> Driver<S> {
         self.replica.synced_upto(upto);
     }
 
-    /// A turn on the thread of somebody who serves players: it writes what may be answered before the device
-    /// has it, and leaves everything else to the driver's own thread.
-    pub(super) fn turn_in_passing(&mut self) -> Left {
-        let may_pass = |it: &Command| matches!(it, Command::Write(order) if order.assurance.durability() == Durability::Process);
-        if self.agenda.failed.is_some() || !self.agenda.commands.iter().all(may_pass) {
-            return Left::Something;
-        }
-        self.agenda.failed = self.turn().err();
-        let is_due_earlier = self.next_due() < self.agenda.asleep_until;
-        if is_due_earlier {
-            self.agenda.asleep_until = Monotonic::default();
-        }
-        if is_due_earlier || self.agenda.failed.is_some() { Left::Something } else { Left::Nothing }
-    }
-
     fn next_due(&self) -> Monotonic {
         if self.agenda.unsent {
             return Monotonic::default();
@@ -151,29 +166,22 @@ impl<S: Store> Driver<S> {
         due.into_iter().flatten().fold(self.replica.poll_timeout(), Monotonic::min)
     }
 
-    /// One turn: durable before acknowledged, acknowledged before sent.
-    fn turn(&mut self) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let (orders, looks) = self.sort_commands();
+    fn commit_and_answer(
+        &mut self,
+        orders: Vec<Order>,
+        merged: Vec<Vec<Merged>>,
+        now: Now,
+    ) -> Result<(), StoreError> {
         let durability = orders.iter().map(|order| order.assurance.durability()).max().unwrap_or_default();
-
-        let merged = self.stage_all(&orders, now)?;
-        self.handle_events(now)?;
-        self.replica.handle_timeout(now);
         self.replica.commit(durability, now)?;
         self.arm_sync(now.mono);
-
         // Whoever asks for changes as soon as they are answered finds their own among them.
         self.publish();
         self.readiness.tell(self.replica.readiness(), now.mono);
         for (order, merged) in orders.into_iter().zip(merged) {
             self.acknowledge(order, merged, now.mono)?;
         }
-        self.waiters.settle(now.mono, |dot| self.replica.is_replicated(dot));
-        for look in looks {
-            self.tell(look);
-        }
-        self.transmit(now)
+        Ok(())
     }
 
     fn sort_commands(&mut self) -> (Vec<Order>, Vec<Look>) {
@@ -352,7 +360,7 @@ fn of_store(why: WriteError) -> StoreError {
 }
 
 /// Receives from a channel that may not be there, or closes; then it waits for ever.
-pub(super) async fn receive(events: &mut Option<mpsc::Receiver<LinkEvent>>, into: &mut Vec<LinkEvent>) {
+pub(super) async fn receive<T>(events: &mut Option<mpsc::Receiver<T>>, into: &mut Vec<T>) {
     if let Some(receiver) = events
         && receiver.recv_many(into, TURN_EVENTS_MAX).await > 0
     {

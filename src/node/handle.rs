@@ -31,7 +31,7 @@ use crate::{
         slot::{FENCE, SETTINGS},
     },
     replica::{Monotonic, Now, Readiness},
-    store::{Durability, Read, RocksReader, RocksStore, StoreError, Warm, WholeTitle},
+    store::{Read, RocksReader, RocksStore, StoreError, Warm, WholeTitle},
     transport::{NodeName, Transport},
     within::within,
 };
@@ -146,14 +146,13 @@ impl Handle {
             self.shared.counters.turned_away.add_len(writes.len());
             return Err(WriteError::Full);
         };
-        let (reply, mut answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let order = Order { writes, assurance, reply, permit };
-        let may_pass = assurance.durability() == Durability::Process;
         let posted = self.shared.inbox.post(Command::Write(order)).map_err(|_| WriteError::Leaving)?;
-        if !may_pass {
+        if assurance.waits_for_the_device() {
             drop(posted);
-        } else if let Some(written) = posted.see_to(&mut answer).await {
-            return Ok(written);
+        } else {
+            posted.see_to().await;
         }
         within(WRITTEN_WITHIN, answer).await.and_then(Result::ok).ok_or(WriteError::Unknown)
     }

@@ -42,6 +42,11 @@ impl Assurance {
         }
     }
 
+    /// Whether it is given only when a device has what was written.
+    pub(super) const fn waits_for_the_device(self) -> bool {
+        matches!(self.durability(), Durability::Synced)
+    }
+
     /// What the store must do for it.
     pub(super) const fn durability(self) -> Durability {
         match self {
@@ -98,4 +103,11 @@ pub(super) enum Command {
     Look(Look, OwnedSemaphorePermit),
     /// Take no more, finish what is in the inbox, and end.
     Leave,
+}
+
+impl Command {
+    /// Whether any thread may see to it, for it waits for nothing.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Write(order) if !order.assurance.waits_for_the_device())
+    }
 }

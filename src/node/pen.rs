@@ -6,7 +6,8 @@
 //! need not be on the device before it is answered is committed by whoever brings it, if nobody holds the
 //! pen at that moment; if somebody does, that one takes it along. Before that, everybody lets others go
 //! first who are at hand, so that under load many share one commit. There is still one owner at a time.
-//! What must wait for the device, and everything that comes from peers or from a clock, is the thread's.
+//! What must wait for the device, everything that comes from peers or from a clock, and all sending is the
+//! thread's.
 //!
 //! Nothing is left lying: an entry is counted before the pen is tried for, and whoever has put the pen down
 //! looks at the count again, with a fence between the two on either side (Dekker's protocol).
@@ -21,14 +22,14 @@ use std::{
 
 use tokio::{
     runtime,
-    sync::{Notify, mpsc, oneshot},
+    sync::{Notify, mpsc},
     task::yield_now,
     time::sleep,
 };
 
 use crate::{
     node::{
-        Written,
+        TURN_EVENTS_MAX,
         driver::{Driver, Left, receive},
         inbox::Command,
     },
@@ -38,10 +39,6 @@ use crate::{
 
 /// How many turns somebody takes in passing; what still comes then is the thread's.
 const PASSING_TURNS_MAX: usize = 4;
-
-/// How often somebody whose entry another has taken along looks whether it is answered, before it waits to be
-/// told: a turn is over in microseconds, and being told costs a timer and a wake.
-const GLANCES_MAX: usize = 4;
 
 /// The driver, for whoever finds nobody else with it.
 #[derive(Debug)]
@@ -103,17 +100,11 @@ pub(super) struct Posted<'a, S: Store> {
 
 impl<S: Store> Posted<'_, S> {
     /// Lets others that are at hand post theirs too, then commits all of it, unless somebody else has or is
-    /// about to; the answer, where it comes within a few turns of the runtime.
-    pub(super) async fn see_to(mut self, answer: &mut oneshot::Receiver<Written>) -> Option<Written> {
-        for _ in 0..GLANCES_MAX {
-            yield_now().await;
-            self.is_seen_to = true;
-            self.pen.turn_in_passing();
-            if let Ok(written) = answer.try_recv() {
-                return Some(written);
-            }
-        }
-        None
+    /// about to.
+    pub(super) async fn see_to(mut self) {
+        yield_now().await;
+        self.is_seen_to = true;
+        self.pen.turn_in_passing();
     }
 }
 
@@ -208,19 +199,15 @@ impl<S: Store> Pen<S> {
             self.posted.fetch_sub(driver.take_commands(), Ordering::Relaxed);
             driver.take_events(&mut heard);
             driver.has_transport = events.is_some();
-            driver.turn_of_its_own()?;
+            driver.turn()?;
             if driver.is_finished() {
                 return Ok(());
             }
         }
     }
 
-    async fn wait(
-        &self,
-        pause: Duration,
-        events: &mut Option<mpsc::Receiver<LinkEvent>>,
-        heard: &mut Vec<LinkEvent>,
-    ) {
+    /// Waits until there is something to do, and takes what links have brought, up to the bound of a turn.
+    async fn wait<T>(&self, pause: Duration, events: &mut Option<mpsc::Receiver<T>>, heard: &mut Vec<T>) {
         if self.is_empty() {
             tokio::select! {
                 () = self.bell.notified() => {}
@@ -228,7 +215,32 @@ impl<S: Store> Pen<S> {
                 () = sleep(pause) => {}
             }
         }
+        // Also where entries never run out: peers do not wait for those who write here to pause.
+        while heard.len() < TURN_EVENTS_MAX
+            && let Some(Ok(event)) = events.as_mut().map(mpsc::Receiver::try_recv)
+        {
+            heard.push(event);
+        }
     }
 }
 
 const MINE: &str = "only the driver's thread takes it away, at its end";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[tokio::test]
+    async fn links_are_heard_where_entries_never_run_out() {
+        let (driver, posted, bell) = (Mutex::default(), AtomicUsize::new(1), Notify::new());
+        let pen = Pen::<MemoryStore> { driver, posted, bell };
+        let (link, events) = mpsc::channel(TURN_EVENTS_MAX + 1);
+        for event in 0..=TURN_EVENTS_MAX {
+            link.try_send(event).expect("there is room");
+        }
+        let (mut events, mut heard) = (Some(events), Vec::new());
+        pen.wait(Duration::MAX, &mut events, &mut heard).await;
+        assert_eq!(heard, (0..TURN_EVENTS_MAX).collect::<Vec<_>>(), "as many as a turn takes");
+    }
+}

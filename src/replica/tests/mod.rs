@@ -180,6 +180,20 @@ fn a_new_life_syncs_what_an_earlier_one_left_unsynced() {
 }
 
 #[test]
+fn what_is_committed_while_a_device_syncs_is_not_told_as_synced() {
+    let mut net = Net::of(2);
+    let before = net.write(0, &key(1), 10, b"before");
+    net.settle();
+    let upto = net.replicas[1].vector().clone();
+    let meanwhile = net.write(0, &key(2), 11, b"meanwhile");
+    net.settle();
+    net.replicas[1].synced_upto(&upto);
+    net.settle();
+    assert!(net.replicas[0].is_replicated(before));
+    assert!(!net.replicas[0].is_replicated(meanwhile));
+}
+
+#[test]
 fn a_new_link_tells_what_was_synced_before_it() {
     let mut net = Net::of(2);
     let dot = net.write(0, &key(1), 10, b"here");
