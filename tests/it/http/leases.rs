@@ -76,8 +76,11 @@ async fn a_key_that_is_withdrawn_takes_its_streams_and_waits_with_it_and_no_othe
     let withdrawn = keys.make("withdrawn", &["play", "read", "events"], &["*"]).await;
     let node = keys.serve(home.path()).await;
     let [kept, withdrawn] = [kept, withdrawn].map(|key| node.holding(&key));
+    // Told before the other asks, to whom it might come otherwise.
+    let mut goes_on = Listener::of(&kept, "").await;
     kept.stored(&anonymous("metropolis", 5_000, "playing")).await;
-    let (mut goes_on, mut ends) = (Listener::of(&kept, "").await, Listener::of(&withdrawn, "").await);
+    goes_on.hear("metropolis").await;
+    let mut ends = Listener::of(&withdrawn, "").await;
     let (tag, path) = (tag(&withdrawn).await, route_of("ada", "metropolis"));
     let waits = async {
         tokio::join!(
