@@ -270,7 +270,8 @@ impl<S: Store> Driver<S> {
             let deadline = now.plus(REPLICATED_WITHIN);
             self.waiters.push(Waiter { outcomes, deadline, reply, permit });
         } else {
-            // Whoever has gone needs no answer.
+            // First, so that whoever is answered has his place back. Whoever has gone needs no answer.
+            drop(permit);
             let _ = reply.send(Written { outcomes, assurance: assurance.min(Assurance::Synced) });
         }
         Ok(())

@@ -63,8 +63,8 @@ impl Waiters {
 
 impl Waiter {
     fn answer(self, assurance: Assurance) {
-        // Whoever has gone needs no answer.
-        let _ = self.reply.send(Written { outcomes: self.outcomes, assurance });
+        // First, so that whoever is answered has his place back. Whoever has gone needs no answer.
         drop(self.permit);
+        let _ = self.reply.send(Written { outcomes: self.outcomes, assurance });
     }
 }
