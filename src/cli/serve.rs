@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use anyhow::{Context, anyhow};
 use playmark::{
     config::{Config, Log, LogFormat},
-    http::{self, App, Gate},
+    http::{self, App, Gate, Lanes},
     node::{Clock, Node, StartError},
     store::StoreError,
     transport::TransportError,
@@ -65,9 +65,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
         println!("replication listens on {address}/udp");
     }
     let address = listener.local_addr().map_err(Failure::running)?;
+    let lanes = Lanes::start().context("no thread to serve players").map_err(Failure::Running)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let router = App::new(handle.clone(), keys, policy, gate).with_streams(streams()).router();
-    let server = tokio::spawn(http::serve(listener, router, connections(), async {
+    let server = tokio::spawn(http::serve(listener, router, connections(), lanes, async {
         // A sender that is gone means the same as one that speaks.
         let _ = stopped.await;
     }));

@@ -63,18 +63,24 @@ pub(super) async fn heartbeats(headers: &HeaderMap, body: Body) -> Result<Heartb
     let wanted = "application/json, application/x-ndjson or text/plain";
     let media_type = media_type(headers).ok_or(Problem::MediaType { wanted })?;
     let bytes = read(body).await?;
-    let whole = match media_type {
+    let is_lines = match media_type {
         MediaType::Lines => return lines(&bytes),
-        MediaType::Json | MediaType::Text => serde_json::from_slice(&bytes),
+        MediaType::Json => false,
+        MediaType::Text => bytes.trim_ascii().contains(&b'\n'),
     };
-    match whole {
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return match Heartbeat::from_json(&bytes) {
+            Err(HeartbeatError::NotJson { .. }) if is_lines => lines(&bytes),
+            read => Ok(Heartbeats::One(read)),
+        };
+    }
+    match serde_json::from_slice(&bytes) {
         Ok(Value::Array(values)) => {
             check_count(values.len())?;
             Ok(Heartbeats::Many(values.into_iter().map(Heartbeat::from_value).collect()))
         }
-        Ok(value @ Value::Object(_)) => Ok(Heartbeats::One(Heartbeat::from_value(value))),
         Ok(_) => Err(Problem::NotJson("the body must be a JSON object or a list of them".into())),
-        Err(_) if media_type == MediaType::Text && bytes.trim_ascii().contains(&b'\n') => lines(&bytes),
+        Err(_) if is_lines => lines(&bytes),
         Err(why) => Err(not_json(why)),
     }
 }

@@ -17,6 +17,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::http::lanes::Lanes;
+
 /// How many connections are open at a time, where the process may open as many files. Whoever comes
 /// beyond it waits in the system's queue until another leaves. Streams take [`STREAMS_MAX`](super::STREAMS_MAX)
 /// of them at most.
@@ -54,6 +56,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     connections: usize,
+    lanes: Lanes,
     stop: impl Future<Output = ()>,
 ) {
     let mut builder = http1::Builder::new();
@@ -74,10 +77,12 @@ pub async fn serve(
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
-        let router = router.clone();
-        let service = service_fn(move |request| answer(router.clone(), request, peer));
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
+        let (router, builder, watcher) = (router.clone(), builder.clone(), graceful.watcher());
+        lanes.put(async move {
+            // In the lane's own runtime, which then watches the stream. One that cannot be is gone.
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            let service = service_fn(move |request| answer(router.clone(), request, peer));
+            let connection = watcher.watch(builder.serve_connection(TokioIo::new(stream), service));
             // It fails where the other side has gone or sends no HTTP, and there is nobody to tell.
             let _ = connection.await;
             drop(permit);
@@ -87,11 +92,14 @@ pub async fn serve(
     if timeout(LEAVE_WITHIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were not answered within {LEAVE_WITHIN:?}");
     }
+    lanes.end().await;
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
+/// Accepts a connection, and takes it out of the listener's runtime.
+async fn accept(listener: &TcpListener) -> (std::net::TcpStream, Peer) {
     loop {
-        match listener.accept().await {
+        let accepted = listener.accept().await;
+        match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
             Ok((stream, peer)) => {
                 // Answers are small and each is awaited.
                 let _ = stream.set_nodelay(true);

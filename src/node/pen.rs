@@ -37,8 +37,9 @@ use crate::{
     transport::LinkEvent,
 };
 
-/// How many turns somebody takes in passing; what still comes then is the thread's.
-const PASSING_TURNS_MAX: usize = 4;
+/// How many turns somebody takes in passing; what still comes then is the thread's. Whoever serves players goes
+/// on with their connections in between, and each turn that the thread takes instead is a wake of it.
+const PASSING_TURNS_MAX: usize = 64;
 
 /// The driver, for whoever finds nobody else with it.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 //! the end, stands in a place of its own and is written as ever. The registers that stand in the end, and what
 //! each writer is told, are those that would have come of writing one after the other.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::{
     crdt::{Key, Merged, Stamp, TitleId},
@@ -53,7 +53,7 @@ enum Fate {
 ///
 /// Of those under one key the greatest is, and of equals the first.
 fn fates(writes: &[&Write]) -> Vec<Fate> {
-    let mut greatest = HashMap::<Place<'_>, usize>::with_capacity(writes.len());
+    let mut greatest = BTreeMap::<Place<'_>, usize>::new();
     let mut fates = Vec::with_capacity(writes.len());
     for (index, write) in writes.iter().enumerate() {
         let fate = match greatest.get(&place(write)) {

@@ -59,7 +59,11 @@ impl Heartbeat {
     /// # Errors
     /// See [`HeartbeatError`], which names the member and what to send instead.
     pub fn from_json(json: &[u8]) -> Result<Self, HeartbeatError> {
-        serde_json::from_slice(json).map_err(HeartbeatError::not_json).and_then(Self::from_value)
+        if !json.trim_ascii_start().starts_with(b"{") {
+            let read = serde_json::from_slice::<Value>(json);
+            return Err(read.map_or_else(HeartbeatError::not_json, |_| HeartbeatError::no_object()));
+        }
+        serde_json::from_slice(json).map_err(HeartbeatError::not_json).and_then(Raw::parse)
     }
 
     /// Parses one JSON object out of a larger text.
@@ -69,7 +73,7 @@ impl Heartbeat {
     pub fn from_value(value: Value) -> Result<Self, HeartbeatError> {
         // A list would be read too, each of its values as the member that is declared in its place.
         if !value.is_object() {
-            return Err(HeartbeatError::not_json("it is another value"));
+            return Err(HeartbeatError::no_object());
         }
         Raw::deserialize(value).map_err(HeartbeatError::not_json).and_then(Raw::parse)
     }
@@ -248,6 +252,10 @@ impl HeartbeatError {
                 Some(field)
             }
         }
+    }
+
+    fn no_object() -> Self {
+        Self::not_json("it is another value")
     }
 
     fn not_json(why: impl std::fmt::Display) -> Self {

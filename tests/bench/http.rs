@@ -20,6 +20,10 @@ use std::{
 use exchange::{Connection, NOTHING, middle};
 use process::Node;
 
+/// The node's own: this program is a server too.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How many connections there are.
 const CONNECTIONS: usize = 32;
 

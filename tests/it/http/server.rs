@@ -53,8 +53,9 @@ impl Inside {
         let router = app.with_streams(streams).router();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
+        let lanes = http::Lanes::start().expect("threads can be had");
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(http::serve(listener, router, connections, async {
+        let server = tokio::spawn(http::serve(listener, router, connections, lanes, async {
             let _ = stopped.await;
         }));
         Self { _home: home, node, handle, address, stop, server }
