@@ -1,7 +1,7 @@
 # Prepares a machine to build and run Playmark. Sourced by cluster/up, tests/run and their neighbours; not run by itself.
 #
 # What it stands on: bash, git and a Rust toolchain. What it fetches: a C++ compiler and libclang, which RocksDB and its
-# bindings are built with. RocksDB's C++ takes longer than all the rest together, so it is compiled once into
+# bindings are built with, and make, for the allocator. RocksDB's C++ takes longer than all the rest together, so it is compiled once into
 # $PLAYMARK_CACHE and shared by every profile and every clone of this user.
 #
 #   PLAYMARK_CACHE     where built things are kept      default: $HOME/.cache/playmark
@@ -24,6 +24,7 @@ prepare_machine() {
   command -v cargo >/dev/null || fail "no Rust toolchain found: install one from https://rustup.rs and run this again"
   local missing=()
   { command -v cc && command -v c++; } >/dev/null || missing+=(g++)
+  command -v make >/dev/null || missing+=(make)
   have_libclang || missing+=(libclang-dev)
   install_packages ${missing[@]+"${missing[@]}"}
 }
