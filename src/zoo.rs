@@ -88,11 +88,15 @@ pub enum Bug {
     CaughtUpUnsynced,
     /// A replica takes itself for caught up with a peer when it has that peer's own writes.
     CaughtUpWithOneOrigin,
+    /// Replicas compare shards in which writes are on their way.
+    ComparedWhileOnItsWay,
+    /// The sums of a replica's registers keep what a title has pruned.
+    SumsForgetRemovals,
 }
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 43] = [
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,
@@ -134,6 +138,8 @@ impl Bug {
         Self::CaughtUpWithAnybody,
         Self::CaughtUpUnsynced,
         Self::CaughtUpWithOneOrigin,
+        Self::ComparedWhileOnItsWay,
+        Self::SumsForgetRemovals,
     ];
 }
 

@@ -3,6 +3,7 @@
 use std::{
     cell::{Ref, RefCell},
     collections::BTreeMap,
+    ops::Range,
     rc::Rc,
 };
 
@@ -183,6 +184,10 @@ impl Read for Disk {
         limit: usize,
     ) -> Result<Vec<TitleId>, StoreError> {
         self.platter().store.titles(profile, after, limit)
+    }
+
+    fn shards(&self, shards: Range<u16>) -> Result<Vec<(Key, Register)>, StoreError> {
+        self.platter().store.shards(shards)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {

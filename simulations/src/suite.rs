@@ -30,6 +30,7 @@ pub(crate) struct Summary {
     converged_ms: Vec<u64>,
     requests: u64,
     frames: u64,
+    compared: u64,
     bytes: u64,
     events: u64,
     virtual_ms: u64,
@@ -117,6 +118,7 @@ impl Summary {
         self.converged_ms.push(stats.converged_ms);
         self.requests += stats.requests;
         self.frames += stats.frames;
+        self.compared += stats.compared;
         self.bytes += stats.bytes;
         self.events += stats.events;
         self.virtual_ms += stats.virtual_ms;
@@ -142,6 +144,7 @@ impl Summary {
             at(99),
             at(100)
         );
+        println!("{} comparisons, no false alarm", self.compared);
         println!(
             "{:.1} frames and {:.0} bytes a write; {:.0} seeds/s, {:.0} virtual seconds a second, {:.0} events/s",
             self.frames as f64 / self.requests.max(1) as f64,

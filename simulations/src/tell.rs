@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use playmark::{
     crdt::VersionVector,
-    replica::{Ack, Delta, Message, Part, Status, Subscribe},
+    replica::{Ack, Compare, Delta, Message, Part, Status, Step, Subscribe},
 };
 
 use crate::model;
@@ -27,6 +27,27 @@ pub(crate) fn message(message: &Message, items_max: usize) -> String {
         Message::Ack(Ack { subscription, parts, synced }) => {
             format!("ack {subscription}: {parts} parts, synced {}", vector(synced))
         }
+        Message::Compare(Compare { round, step, .. }) => format!("compare {round}: {}", self::step(step)),
+    }
+}
+
+fn step(step: &Step) -> String {
+    match step {
+        Step::Begin { total, vector, .. } => {
+            let count =
+                total.map_or_else(|| "what it holds".into(), |it| format!("{} registers", it.count()));
+            format!("{count}{}", if vector.is_some() { ", and its vector" } else { "" })
+        }
+        Step::Equal => "equal".into(),
+        Step::Vector => "asks for the vector".into(),
+        Step::Touched { .. } => "says what is on its way".into(),
+        Step::Total { total, .. } => format!("{} registers beside what is on its way", total.count()),
+        Step::Groups(_) => "differs; its groups of shards".into(),
+        Step::Shards(groups) => format!("the shards of {} groups", groups.len()),
+        Step::Leaves(shards) => format!("the leaves of {} shards", shards.len()),
+        Step::Items(leaves) => format!("{} leaves, register by register", leaves.len()),
+        Step::Wanted(keys) => format!("{} are wanted", keys.len()),
+        Step::Busy => "another time".into(),
     }
 }
 

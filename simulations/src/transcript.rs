@@ -8,7 +8,7 @@
 //! > lose a b 1             the next frame from a to b is lost      > drop a b     the last one under way
 //! > write a s1@500 here    session s1 of the one title reports a place, stamped 500 ms
 //! > flood a 40             a session of each of forty titles reports a place, 500 bytes long
-//! > hush                   statuses are not told from here on
+//! > hush                   statuses and comparisons are not told from here on
 //! > sync a                 all that a holds would survive a power cut
 //! > power-cut a            what is unsynced is lost, and a new life begins      > restart a   nothing is lost
 //! > run 10                 ten milliseconds go by; a frame takes one
@@ -262,7 +262,7 @@ impl Stage {
         let message = wire::decode(&bytes).ok().flatten().expect("replicas send what can be decoded");
         let arrow = if lost { "✗" } else { "→" };
         let (one, other) = (&self.names[from], &self.names[to]);
-        let told = !self.hushed || !matches!(message, Message::Status(_));
+        let told = !self.hushed || !matches!(message, Message::Status(_) | Message::Compare(_));
         if told {
             self.told.push(format!(
                 "{:>5} {one} {arrow} {other}  {}",

@@ -67,6 +67,12 @@ fn text(status: &StatusView) -> String {
             status.misbehaved_total, status.frames_dropped_total, status.rotten_total
         ));
     }
+    if status.differing_total + status.miscounted_total > 0 {
+        lines.push(format!(
+            "registers that differed from a peer's {}  changed behind the node's back in {} shards",
+            status.differing_total, status.miscounted_total
+        ));
+    }
     if status.readiness != Readiness::CaughtUp.as_str() {
         lines.push(format!("{}: players are turned away", status.readiness));
     }

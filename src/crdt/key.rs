@@ -3,8 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::crdt::IdError;
+
+/// How many shards profiles fall into: enough to spread over machines in small steps, few enough to list.
+pub const SHARDS: u16 = 4_096;
 
 /// Room for an account id and a profile id side by side, each a UUID or a mail address.
 pub const PROFILE_BYTES_MAX: usize = 128;
@@ -77,6 +81,15 @@ id! {
 }
 
 impl ProfileId {
+    /// The shard that the profile falls into, with all that is its own: a hash, below [`SHARDS`].
+    ///
+    /// # Panics
+    /// Never: a remainder is below what it was divided by.
+    pub fn shard(&self) -> u16 {
+        let hash = xxh3_64(self.as_str().as_bytes()) % u64::from(SHARDS);
+        u16::try_from(hash).expect("the remainder is below the number of shards")
+    }
+
     /// The title under which what concerns the whole profile stands: its fence, its settings.
     ///
     /// Its content id is the empty text, which [`ContentId::parse`] takes from nobody.

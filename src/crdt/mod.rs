@@ -22,6 +22,6 @@ mod version;
 pub use clock::{ClockError, DRIFT_BOUND, HybridClock, Timestamp, WallTime};
 pub use codec::{DecodeError, decode, encode, encode_named};
 pub use id::{IdError, Origin, Region, ReplicaId};
-pub use key::{CONTENT_BYTES_MAX, ContentId, Key, PROFILE_BYTES_MAX, ProfileId, Slot, TitleId};
+pub use key::{CONTENT_BYTES_MAX, ContentId, Key, PROFILE_BYTES_MAX, ProfileId, SHARDS, Slot, TitleId};
 pub use register::{Dot, Merged, Register, Stamp, VALUE_BYTES_MAX};
 pub use version::{Span, VersionVector};

@@ -80,6 +80,12 @@ pub struct StatusView {
     pub frames_dropped_total: u64,
     /// Registers met in this life that fail their check.
     pub rotten_total: u64,
+    /// Comparisons with peers that came to an end in this life.
+    pub compared_total: u64,
+    /// Registers that differed from a peer's with no reason for it, and were mended in this life.
+    pub differing_total: u64,
+    /// Shards whose registers were changed behind the node's back in this life.
+    pub miscounted_total: u64,
     /// How full the inbox is.
     pub inbox: InboxView,
     /// A hash of the vector: equal on nodes that hold the same.
@@ -196,6 +202,9 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
         misbehaved_total: counters.misbehaved.total(),
         frames_dropped_total: counters.frames_dropped.total(),
         rotten_total: node.rotten(),
+        compared_total: counters.compared.total(),
+        differing_total: counters.differing.total(),
+        miscounted_total: counters.miscounted.total(),
         inbox: InboxView { len: inbox.len, max: inbox.max },
     }))
 }

@@ -21,7 +21,7 @@ use crate::{
         waiters::{REPLICATED_WITHIN, Waiter, Waiters},
     },
     playback::{Write, coalesce},
-    replica::{HandleError, Monotonic, Now, PeerMisbehaved, Replica, WriteError, wire},
+    replica::{Findings, HandleError, Monotonic, Now, PeerMisbehaved, Replica, WriteError, wire},
     store::{Durability, Store, StoreError},
     transport::LinkEvent,
 };
@@ -56,6 +56,8 @@ pub(super) struct Driver<S> {
     pub(super) counters: Arc<Counters>,
     pub(super) vector: watch::Sender<VersionVector>,
     pub(super) readiness: Teller,
+    /// What had been found out by the last turn.
+    pub(super) found: Findings,
     pub(super) agenda: Agenda,
 }
 
@@ -125,7 +127,9 @@ impl<S: Store> Driver<S> {
         for look in looks {
             self.tell(look);
         }
-        self.transmit(now)
+        self.transmit(now)?;
+        self.tell_findings();
+        Ok(())
     }
 
     /// A turn on the thread of somebody who serves players: it writes and answers what need not wait for the
@@ -275,6 +279,26 @@ impl<S: Store> Driver<S> {
             let _ = reply.send(Written { outcomes, assurance: assurance.min(Assurance::Synced) });
         }
         Ok(())
+    }
+
+    /// Counts what the turn has found out, and lets an operator know of what should never be.
+    fn tell_findings(&mut self) {
+        let now = self.replica.findings();
+        let before = std::mem::replace(&mut self.found, now);
+        self.counters.compared.add(now.compared - before.compared);
+        self.counters.differing.add(now.differing - before.differing);
+        self.counters.miscounted.add(now.miscounted - before.miscounted);
+        if now.differing > before.differing {
+            let registers = now.differing - before.differing;
+            tracing::error!(
+                registers,
+                "registers differ from a peer's with no reason for it; they are being mended"
+            );
+        }
+        if now.miscounted > before.miscounted {
+            let shards = now.miscounted - before.miscounted;
+            tracing::error!(shards, "registers were changed behind the node's back; look at the disk");
+        }
     }
 
     /// Tells how the node stands after the turn; whoever has gone needs no answer.

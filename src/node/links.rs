@@ -65,5 +65,6 @@ fn priority(message: &Message) -> Priority {
     match message {
         Message::Status(_) | Message::Subscribe(_) | Message::Ack(_) => Priority::Control,
         Message::Part(_) => Priority::Delta,
+        Message::Compare(_) => Priority::Bulk,
     }
 }

@@ -34,6 +34,12 @@ pub struct Counters {
     pub misbehaved: Counter,
     /// Frames dropped because a link's queue was full; the vectors bring what was in them.
     pub frames_dropped: Counter,
+    /// Comparisons with peers that came to an end.
+    pub compared: Counter,
+    /// Registers that differed from a peer's with no reason for it, and were mended.
+    pub differing: Counter,
+    /// Shards whose registers were changed behind the replica's back.
+    pub miscounted: Counter,
     /// Frames of a kind that a later build may know.
     pub frames_skipped: Counter,
 }

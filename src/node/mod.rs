@@ -39,7 +39,7 @@ mod snapshot;
 mod tail;
 mod waiters;
 
-pub use crate::replica::{ALONE_AFTER, Readiness};
+pub use crate::replica::{ALONE_AFTER, Findings, Readiness};
 pub use clock::Clock;
 pub use cursor::{CURSOR_CHARS_MAX, ClusterTag, Cursor, Found, MARKS_MAX, NAMED_MAX};
 pub use driver::{HAND_OVER_WITHIN, SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};
@@ -173,6 +173,7 @@ impl Node {
             counters: Arc::clone(&counters),
             vector,
             readiness: Teller::new(board.clone()),
+            found: Findings::default(),
             agenda: Agenda::default(),
         };
         let pen = Arc::new(Pen::new(driver));

@@ -61,6 +61,11 @@ impl Early {
         Some(self.alone.keys().flat_map(Origin::as_bytes).copied().collect())
     }
 
+    /// The origins of which there may be early registers.
+    pub(super) fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
+        self.alone.keys().copied()
+    }
+
     /// Takes note of an early register.
     fn came(&mut self, origin: Origin) {
         if self.alone.len() < ORIGINS_MAX && !self.alone.contains_key(&origin) {

@@ -28,6 +28,7 @@ impl<S: Store> Replica<S> {
         self.intakes.insert(peer, Intake::default());
         self.status_due.insert(peer);
         self.synced_untold.insert(peer);
+        self.audit.peer_up(peer, now.mono);
         self.replan(now.mono);
     }
 
@@ -39,6 +40,7 @@ impl<S: Store> Replica<S> {
         self.status_due.remove(&peer);
         self.catch_up.unlinked(peer, now.mono);
         self.synced_untold.remove(&peer);
+        self.audit.peer_down(peer);
         self.replan(now.mono);
     }
 
@@ -56,6 +58,7 @@ impl<S: Store> Replica<S> {
             Message::Subscribe(subscribe) => self.handle_subscribe(from, subscribe, now),
             Message::Part(part) => self.handle_part(from, &part, now)?,
             Message::Ack(ack) => self.handle_ack(from, &ack, now),
+            Message::Compare(compare) => self.handle_compare(from, compare, now)?,
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     Message, Monotonic, Now, PeerView,
+    audit::Audit,
     early::{EARLY_NOTE, Early},
     feed::Feed,
     intake::Intake,
@@ -108,6 +109,7 @@ pub struct Replica<S> {
     pub(super) plan: Plan,
     pub(super) early: Early,
     pub(super) catch_up: CatchUp,
+    pub(super) audit: Audit,
     /// Origins whose early registers enter again with the next commit.
     pub(super) orphans: BTreeSet<Origin>,
     pub(super) subscriptions: u64,
@@ -156,6 +158,7 @@ impl<S: Store> Replica<S> {
             plan: Plan::default(),
             early,
             catch_up,
+            audit: Audit::default(),
             orphans: BTreeSet::new(),
             subscriptions: now.wall.as_ms(),
             status_due: BTreeSet::new(),
@@ -305,6 +308,7 @@ impl<S: Store> Replica<S> {
         } else {
             durability
         };
+        let recount = self.recount(&batch)?;
         if let Err(why) = Stage::commit(&mut self.store, &batch, durability) {
             self.broken = true;
             if planted(Bug::GoesOnAfterFailedCommit) {
@@ -313,6 +317,7 @@ impl<S: Store> Replica<S> {
             return Err(why);
         }
         self.vector.merge(&batch.vector);
+        self.audit.follow(recount);
         if durability == Durability::Synced {
             self.note_synced();
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Compare;
 use crate::crdt::{
     ContentId, Dot, Key, Origin, ProfileId, Register, Slot, Stamp, Timestamp, TitleId, VersionVector,
     WallTime,
@@ -17,6 +18,7 @@ use crate::crdt::{
 ///    2  Subscribe   feed me these origins from here on
 ///    3  Part        a stretch of one origin's writes, whole or in part
 ///    4  Ack         what has been merged and what would survive a power cut here
+///    5  Compare     what the registers themselves come to
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Message {
@@ -28,6 +30,8 @@ pub enum Message {
     Part(Part),
     /// See [`Ack`].
     Ack(Ack),
+    /// See [`Compare`].
+    Compare(Compare),
 }
 
 /// What a replica holds; sent when a peer comes up and every [`STATUS_INTERVAL`](super::plan::STATUS_INTERVAL).

@@ -38,6 +38,7 @@
 //! retransmission of single writes (the vector says it all), and trust in arrival order.
 
 mod answers;
+mod audit;
 mod early;
 mod feed;
 mod handle;
@@ -53,6 +54,7 @@ mod time;
 mod told;
 pub mod wire;
 
+pub use audit::{COMPARE_EVERY_MAX, COMPARE_SOON, Compare, Findings, Leaf, Shards, Step, Sum};
 pub use early::ENTER_AGAIN_AFTER;
 pub use feed::{PART_BYTES_MAX, WINDOW_PARTS};
 pub use handle::HandleError;

@@ -21,7 +21,10 @@ impl<S: Store> Replica<S> {
         {
             return Ok(Some(transmit));
         }
-        self.poll_part(now.mono)
+        if let Some(transmit) = self.poll_part(now.mono)? {
+            return Ok(Some(transmit));
+        }
+        self.poll_compare(now)
     }
 
     fn poll_status(&mut self, now: Now) -> Option<Transmit> {
@@ -77,6 +80,7 @@ impl<S: Store> Replica<S> {
     /// When [`Replica::handle_timeout`], a commit or [`Replica::poll_transmit`] will next have something to do.
     pub fn poll_timeout(&self) -> Monotonic {
         let due = self.feeds.values().filter_map(|feed| feed.due);
-        due.chain(self.catch_up.gives_up_at()).fold(self.next_status, Monotonic::min)
+        let audit = self.audit.due_at(self.options.id);
+        due.chain(self.catch_up.gives_up_at()).chain([audit]).fold(self.next_status, Monotonic::min)
     }
 }

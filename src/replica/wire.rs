@@ -38,6 +38,7 @@ pub fn encode(message: &Message) -> Vec<u8> {
         Message::Subscribe(body) => frame(2, body),
         Message::Part(body) => frame(PART_KIND, body),
         Message::Ack(body) => frame(4, body),
+        Message::Compare(body) => frame(5, body),
     }
 }
 
@@ -60,6 +61,7 @@ pub fn decode(frame: &[u8]) -> Result<Option<Message>, DecodeError> {
         2 => Message::Subscribe(unpack(encoding, body)?),
         PART_KIND => Message::Part(unpack(encoding, body)?),
         4 => Message::Ack(unpack(encoding, body)?),
+        5 => Message::Compare(unpack(encoding, body)?),
         _ => return Ok(None),
     }))
 }

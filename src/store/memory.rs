@@ -6,7 +6,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    ops::Bound::{Excluded, Included, Unbounded},
+    ops::{
+        Bound::{Excluded, Included, Unbounded},
+        Range,
+    },
 };
 
 use crate::{
@@ -160,6 +163,11 @@ impl Read for MemoryStore {
             titles.push(key.title.clone());
         }
         Ok(titles)
+    }
+
+    fn shards(&self, shards: Range<u16>) -> Result<Vec<(Key, Register)>, StoreError> {
+        let inside = self.registers().filter(|(key, _)| shards.contains(&key.title.profile.shard()));
+        Ok(inside.map(|(key, register)| (key.clone(), register.clone())).collect())
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {

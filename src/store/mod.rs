@@ -23,7 +23,7 @@ pub use rocks::{RocksOptions, RocksReader, RocksStore};
 #[cfg(feature = "node")]
 pub use warm::{WARM_BYTES_MAX, Warm};
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use crate::crdt::{
     ContentId, Key, Origin, ProfileId, Register, Slot, Span, Timestamp, TitleId, VersionVector,
@@ -73,6 +73,9 @@ pub trait Read {
         titles.map(|title| Ok(WholeTitle { registers: self.title(&title)?, title })).collect()
     }
 
+    /// Every register of the profiles that fall into these shards, from one committed state, in no order.
+    fn shards(&self, shards: Range<u16>) -> Result<Vec<(Key, Register)>, StoreError>;
+
     /// The first `limit` entries of the change index inside `span`, in the order of versions.
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError>;
 
@@ -108,6 +111,10 @@ impl<R: Read + ?Sized> Read for &R {
         limit: usize,
     ) -> Result<Vec<WholeTitle>, StoreError> {
         (**self).whole_titles(profile, after, limit)
+    }
+
+    fn shards(&self, shards: Range<u16>) -> Result<Vec<(Key, Register)>, StoreError> {
+        (**self).shards(shards)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {

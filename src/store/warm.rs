@@ -7,7 +7,7 @@
 //! Who loads a title while the owner commits to it may have read the state before; the commit takes such a
 //! load's place away, so that nothing stays here that a commit has overtaken.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use quick_cache::{DefaultHashBuilder, Weighter, sync::Cache, sync::DefaultLifecycle};
 
@@ -92,6 +92,11 @@ impl<S: Read> Read for Warm<S> {
         limit: usize,
     ) -> Result<Vec<WholeTitle>, StoreError> {
         self.store.whole_titles(profile, after, limit)
+    }
+
+    /// Past the titles in memory, which are about those who watch.
+    fn shards(&self, shards: Range<u16>) -> Result<Vec<(Key, Register)>, StoreError> {
+        self.store.shards(shards)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {
@@ -205,6 +210,10 @@ mod tests {
 
         fn titles(&self, p: &ProfileId, a: Option<&ContentId>, n: usize) -> Result<Vec<TitleId>, StoreError> {
             self.found.titles(p, a, n)
+        }
+
+        fn shards(&self, shards: Range<u16>) -> Result<Vec<(Key, Register)>, StoreError> {
+            self.found.shards(shards)
         }
 
         fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {

@@ -9,6 +9,7 @@ pub(crate) mod causality;
 pub(crate) mod clock_bounds;
 pub(crate) mod convergence;
 pub(crate) mod index_whole;
+pub(crate) mod no_false_alarm;
 pub(crate) mod no_holes;
 pub(crate) mod no_phantom;
 pub(crate) mod pruned;

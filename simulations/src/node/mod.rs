@@ -213,6 +213,11 @@ impl Node {
         Ok(())
     }
 
+    /// How many comparisons of its present life had something to compare and found it equal.
+    pub(crate) fn compared(&self) -> u64 {
+        self.life.as_ref().map_or(0, |life| life.replica.findings().equal)
+    }
+
     /// The driver's turn.
     pub(crate) fn turn(&mut self, at: Moment, fate: Fate, ledger: &mut Ledger) -> Result<Outcome, Violation> {
         let Some(life) = &mut self.life else {

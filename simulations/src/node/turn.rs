@@ -16,7 +16,7 @@ use crate::{
     invariants::{
         Observed, Violation, Watch,
         acknowledged::{Promise, Promises},
-        bounded, causality, versions_rise,
+        bounded, causality, no_false_alarm, versions_rise,
     },
     ledger::{Ledger, Line},
     network::Connection,
@@ -78,6 +78,7 @@ impl Turn<'_> {
             return Ok(());
         }
         self.transmit(fate)?;
+        no_false_alarm::check(&self.life.replica)?;
         bounded::check(&self.life.replica)
     }
 

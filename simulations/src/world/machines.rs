@@ -97,7 +97,9 @@ impl World {
         let fate = self.fate();
         let node = &mut self.nodes[index];
         node.life.as_mut().expect("a turn is due in a life").next_turn = None;
+        let compared = node.compared();
         let outcome = node.turn(self.now, fate, &mut self.ledger)?;
+        self.stats.compared += node.compared().saturating_sub(compared);
         let (frames, answers) = (outcome.frames.len() as u64, outcome.answers.len() as u64);
         let sum = self.nodes[index].disk.platter().sum();
         self.tell(&[2, index as u64, frames, answers, sum], || {

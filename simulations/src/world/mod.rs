@@ -86,6 +86,8 @@ pub struct Stats {
     pub frames: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Comparisons that had something to compare and found it equal.
+    pub compared: u64,
     /// Processes that ended.
     pub crashes: u64,
     /// Virtual milliseconds from the heal until all were equal.

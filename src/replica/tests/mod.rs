@@ -1,3 +1,4 @@
+mod audit;
 mod early;
 mod joining;
 

@@ -2,8 +2,8 @@
 
 use crate::{
     crdt::{
-        Dot, Key, Origin, ProfileId, Register, Slot, Span, Stamp, Timestamp, TitleId, VALUE_BYTES_MAX,
-        VersionVector, WallTime,
+        Dot, Key, Origin, ProfileId, Register, SHARDS, Slot, Span, Stamp, Timestamp, TitleId,
+        VALUE_BYTES_MAX, VersionVector, WallTime,
     },
     store::{
         Batch, Durability, Read, Store,
@@ -12,13 +12,14 @@ use crate::{
 };
 
 /// Every question, each to be asked of a fresh store.
-pub(super) fn all<S: Store>() -> [fn(&mut S); 17] {
+pub(super) fn all<S: Store>() -> [fn(&mut S); 18] {
     [
         a_new_store_holds_nothing,
         registers_are_read_back_whole,
         a_register_is_replaced_and_goes,
         titles_that_begin_alike_do_not_mix,
         a_title_comes_in_the_order_of_slots,
+        shards_hold_every_sound_register_once,
         a_profiles_titles_come_in_the_order_of_contents,
         titles_follow_the_one_asked_for_whether_it_stands_or_not,
         spans_are_half_open,
@@ -113,6 +114,28 @@ fn a_title_comes_in_the_order_of_slots<S: Store>(store: &mut S) {
     assert_eq!(sure(store.title(title)), standing);
     for (slot, register) in standing {
         assert_eq!(sure(store.register(&title.key(slot))), Some(register));
+    }
+}
+
+fn shards_hold_every_sound_register_once<S: Store>(store: &mut S) {
+    let mut standing = Vec::new();
+    for title in titles() {
+        let [key, rot] = [Slot::FIRST, Slot::LAST].map(|slot| title.key(slot));
+        put(store, &rot, Some(rotten(&rot, 1)));
+        standing.push((key.clone(), register(&key, 1)));
+        put(store, &key, standing.last().map(|(_, register)| register.clone()));
+    }
+    let sorted = |mut found: Vec<(Key, Register)>| {
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        found
+    };
+    let standing = sorted(standing);
+    assert_eq!(sorted(sure(store.shards(0..SHARDS))), standing);
+    let shard = standing[0].0.title.profile.shard();
+    for shards in [0..shard, shard..shard + 1, shard + 1..SHARDS, shard..shard] {
+        let inside = |(key, _): &&(Key, Register)| shards.contains(&key.title.profile.shard());
+        let inside: Vec<_> = standing.iter().filter(inside).cloned().collect();
+        assert_eq!(sorted(sure(store.shards(shards.clone()))), inside, "{shards:?}");
     }
 }
 

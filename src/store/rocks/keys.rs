@@ -22,15 +22,10 @@
 
 use std::ops::Range;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::{
     crdt::{ContentId, Key, Origin, ProfileId, Slot, Timestamp, TitleId},
     store::StoreError,
 };
-
-/// How many shards there are: enough to spread over machines in small steps, few enough to list.
-pub(super) const SHARDS: u16 = 4_096;
 
 const SHARD_BYTES: usize = 2;
 const SLOT_BYTES: usize = 1 + 16;
@@ -50,7 +45,7 @@ pub(super) fn of_register(key: &Key) -> Vec<u8> {
 pub(super) fn of_title(title: &TitleId) -> Vec<u8> {
     let (profile, content) = (title.profile.as_str(), title.content.as_str());
     let mut bytes = Vec::with_capacity(SHARD_BYTES + profile.len() + content.len() + 2 + SLOT_BYTES);
-    bytes.extend(shard(profile).to_be_bytes());
+    bytes.extend(title.profile.shard().to_be_bytes());
     bytes.extend(profile.as_bytes());
     bytes.push(END);
     bytes.extend(content.as_bytes());
@@ -63,11 +58,16 @@ pub(super) fn of_title(title: &TitleId) -> Vec<u8> {
 /// An id has no control characters, so a `01` in the place of an id's first character, or of the zero that
 /// ends it, lies between the keys of that id and those of the next.
 pub(super) fn contents_above(profile: &ProfileId, after: Option<&ContentId>) -> Range<Vec<u8>> {
-    let row = [&shard(profile.as_str()).to_be_bytes(), profile.as_str().as_bytes()].concat();
+    let row = [&profile.shard().to_be_bytes(), profile.as_str().as_bytes()].concat();
     let mut first = [row.as_slice(), &[END]].concat();
     first.extend(after.into_iter().flat_map(|content| content.as_str().bytes()));
     first.push(ABOVE_END);
     first..[row.as_slice(), &[ABOVE_END]].concat()
+}
+
+/// What the keys of all registers of these shards lie between.
+pub(super) fn of_shards(shards: Range<u16>) -> Range<Vec<u8>> {
+    shards.start.to_be_bytes().into()..shards.end.to_be_bytes().into()
 }
 
 /// The register that a key of `registers` names.
@@ -117,11 +117,6 @@ pub(super) fn origin_at(bytes: &[u8]) -> Result<Origin, StoreError> {
     Ok(Origin::from_bytes(origin))
 }
 
-fn shard(profile: &str) -> u16 {
-    let hash = xxh3_64(profile.as_bytes()) % u64::from(SHARDS);
-    u16::try_from(hash).expect("the remainder is below the number of shards")
-}
-
 fn title_len(bytes: &[u8]) -> Option<usize> {
     let ends = bytes.iter().enumerate().skip(SHARD_BYTES).filter(|&(_, &byte)| byte == END);
     ends.map(|(at, _)| at + 1).nth(1)
@@ -135,7 +130,7 @@ fn parse(bytes: &[u8]) -> Option<Key> {
     let title_id =
         TitleId { profile: ProfileId::parse(profile).ok()?, content: ContentId::of_key(content).ok()? };
     let key = title_id.key(Slot { kind, id: id.try_into().ok()? });
-    title.starts_with(&shard(profile).to_be_bytes()).then_some(key)
+    title.starts_with(&key.title.profile.shard().to_be_bytes()).then_some(key)
 }
 
 fn undecodable(what: &str, bytes: &[u8]) -> StoreError {

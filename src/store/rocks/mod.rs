@@ -26,7 +26,7 @@ mod reader;
 pub use options::RocksOptions;
 pub use reader::RocksReader;
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use rocksdb::{WriteBatch, WriteOptions};
 
@@ -140,6 +140,10 @@ impl Read for RocksStore {
         limit: usize,
     ) -> Result<Vec<WholeTitle>, StoreError> {
         self.reader.whole_titles(profile, after, limit)
+    }
+
+    fn shards(&self, shards: Range<u16>) -> Result<Vec<(Key, Register)>, StoreError> {
+        self.reader.shards(shards)
     }
 
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {

@@ -213,6 +213,26 @@ impl Read for RocksReader {
         Ok(titles)
     }
 
+    fn shards(&self, shards: Range<u16>) -> Result<Vec<(Key, Register)>, StoreError> {
+        let mut options = ReadOptions::default();
+        let Range { start, end } = keys::of_shards(shards);
+        options.set_iterate_range(start..end);
+        options.set_total_order_seek(true);
+        // It reads everything once, and would put out what is asked for all the time.
+        options.fill_cache(false);
+        let mut iterator = self.db().raw_iterator_cf_opt(self.family(Family::Registers), options);
+        iterator.seek_to_first();
+        let mut registers = Vec::new();
+        while let Some((bytes, value)) = iterator.item() {
+            let key = keys::register_at(bytes)?;
+            let register = self.unless_rotten(&key, envelope::register(value)?);
+            registers.extend(register.map(|register| (key, register)));
+            iterator.next();
+        }
+        iterator.status().map_err(failed)?;
+        Ok(registers)
+    }
+
     fn changes(&self, span: Span, limit: usize) -> Result<Vec<(Timestamp, Key)>, StoreError> {
         let mut entries = Vec::new();
         if span.after < span.upto {

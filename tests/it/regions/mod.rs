@@ -3,6 +3,7 @@
 mod erasures;
 mod following;
 mod joining;
+mod repairing;
 mod strangers;
 mod together;
 mod trio;

@@ -104,6 +104,11 @@ impl Serve {
         self.home.join("log")
     }
 
+    /// Where the node keeps its registers.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.home.join("data/store")
+    }
+
     /// Where the node listens for its peers, once it has been started.
     pub(crate) fn replication_address(&self) -> SocketAddr {
         let published = fs::read_to_string(self.home.join("data/replication.addr"));
