@@ -8,6 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::{api::Inbox, viewers::Figures};
+
 /// A cluster at one moment.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Picture {
@@ -29,7 +31,7 @@ pub struct Picture {
     #[serde(default)]
     pub divergence: Vec<Divergence>,
     /// What the viewers see; nothing where a node draws.
-    pub viewers: Option<Value>,
+    pub viewers: Option<Figures>,
     /// What only a lab can tell; nothing where a node draws.
     pub lab: Option<LabPicture>,
 }
@@ -54,7 +56,7 @@ pub struct NodePicture {
     /// Its wall clock minus that of who draws, in milliseconds.
     pub clock_offset_ms: Option<i64>,
     /// How full its inbox is.
-    pub inbox: Option<InboxPicture>,
+    pub inbox: Option<Inbox>,
     /// What it keeps on disk, in bytes.
     pub storage_bytes: Option<u64>,
     /// Equal on nodes that hold the same.
@@ -99,15 +101,6 @@ pub enum Readiness {
     /// It has not said.
     #[serde(other)]
     Unknown,
-}
-
-/// How full an inbox is, in writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct InboxPicture {
-    /// How many wait.
-    pub len: u64,
-    /// How many may.
-    pub max: u64,
 }
 
 /// How far a node is behind another.
