@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::web::Picture;
+
 /// A node that has not answered by then has failed, for a player. Above the two seconds a node may wait on a `?after=`.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
 
@@ -108,11 +110,32 @@ pub struct NodeStatus {
     pub name: String,
     /// The origin it writes under.
     pub origin: String,
+    /// `caught-up`, or what keeps it from answering.
+    pub readiness: String,
+    /// How long this life has lasted.
+    pub uptime_ms: u64,
+    /// Its system time.
+    pub now_ms: u64,
     /// What it holds of each origin.
     pub vector: Vec<Held>,
     /// The peers it knows.
     #[serde(default)]
     pub peers: Vec<Peer>,
+    /// Heartbeats acknowledged in this life.
+    pub heartbeats_total: u64,
+    /// How full its inbox is.
+    pub inbox: Option<Inbox>,
+    /// Equal on nodes that hold the same.
+    pub digest: Option<String>,
+}
+
+/// How full a node's inbox is, in writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Inbox {
+    /// How many wait.
+    pub len: u64,
+    /// How many may.
+    pub max: u64,
 }
 
 /// What a node holds of one origin.
@@ -133,6 +156,12 @@ pub struct Peer {
     pub name: String,
     /// `up`, `down` or `dialing`.
     pub state: String,
+    /// The round trip, of a link that is up.
+    pub rtt_ms: Option<u64>,
+    /// In this life.
+    pub bytes_sent: u64,
+    /// What last went wrong.
+    pub last_error: Option<String>,
 }
 
 /// Why there is no answer to work with.
@@ -223,6 +252,16 @@ impl Api {
     /// Asks a node about itself.
     pub async fn status(&self, node: &str) -> Result<NodeStatus, ApiError> {
         read(self.http.get(format!("{node}/v1/admin/status"))).await
+    }
+
+    /// Asks a node for the picture that it draws itself.
+    pub async fn picture(&self, node: &str) -> Result<Picture, ApiError> {
+        read(self.http.get(format!("{node}/v1/admin/picture"))).await
+    }
+
+    /// Asks a node for a file of its own, as it is.
+    pub async fn file(&self, node: &str, path: &str) -> Result<Response, ApiError> {
+        answer(self.http.get(format!("{node}{path}"))).await
     }
 
     /// Says whether a node takes requests.

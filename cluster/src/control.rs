@@ -27,7 +27,7 @@ use crate::environment;
 const ORDERS_AT_ONCE: usize = 8;
 
 /// An order is a word and two names.
-const ORDER_BYTES_MAX: u64 = 4_096;
+pub(crate) const ORDER_BYTES_MAX: u64 = 4_096;
 
 /// Lines said and not yet written; whoever says more waits.
 const LINES_WAITING: usize = 64;
@@ -80,10 +80,13 @@ pub enum Outcome {
     Failed,
 }
 
+/// A line of the answer to an order.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Answer {
+pub(crate) enum Answer {
+    /// Something said.
     Said(String),
+    /// How it went; the last line.
     Ended(Outcome),
 }
 
@@ -92,6 +95,12 @@ enum Answer {
 pub struct Say(mpsc::Sender<String>);
 
 impl Say {
+    /// Somebody to say things to, and what they hear.
+    pub(crate) fn open() -> (Self, mpsc::Receiver<String>) {
+        let (said, lines) = mpsc::channel(LINES_WAITING);
+        (Self(said), lines)
+    }
+
     /// Says a line, or several.
     pub async fn line(&self, text: impl Into<String>) {
         // A terminal that was closed meanwhile does not undo the order.
@@ -170,17 +179,14 @@ async fn serve(stream: UnixStream, cluster: &impl Obey) -> Result<()> {
     let mut line = String::new();
     BufReader::new(reading.take(ORDER_BYTES_MAX)).read_line(&mut line).await?;
     let order = serde_json::from_str(&line)?;
-    let (said, mut lines) = mpsc::channel(LINES_WAITING);
+    let (say, mut lines) = Say::open();
     let write = async {
         while let Some(line) = lines.recv().await {
             send(&mut writing, &Answer::Said(line)).await?;
         }
         anyhow::Ok(writing)
     };
-    let obey = async move {
-        let say = Say(said);
-        cluster.obey(order, &say).await
-    };
+    let obey = async move { cluster.obey(order, &say).await };
     let (outcome, written) = tokio::join!(obey, write);
     send(&mut written?, &Answer::Ended(outcome)).await
 }

@@ -20,3 +20,4 @@ pub mod relay;
 pub mod topology;
 pub mod up;
 pub mod viewers;
+pub mod web;

@@ -18,7 +18,8 @@ use crate::{
     control::{self, Control, Obey, Order, Outcome, Say},
     lab::{self, KILLED, Lab, Place, State, Ways},
     topology::Topology,
-    viewers::Viewers,
+    viewers::{Figures, Viewers},
+    web::{Said, Scene, Web},
 };
 
 /// How long regions have to agree after a heal or a start; a node redials within seconds.
@@ -62,6 +63,9 @@ struct Cluster {
     viewers: Viewers,
     console: Console,
     board: Mutex<Board>,
+    web: Web,
+    topology: String,
+    said: Said,
 }
 
 /// Runs until it is told to end.
@@ -82,6 +86,7 @@ pub async fn run(up: Up) -> Result<ExitCode> {
     tokio::select! {
         () = control.run(Arc::clone(&cluster)) => {}
         () = cluster.show() => {}
+        () = cluster.web.run(Arc::clone(&cluster)) => {}
         () = &mut told_to_end => {}
     }
     drop(control);
@@ -117,10 +122,14 @@ async fn start(up: &Up, dir: PathBuf) -> Result<Cluster> {
     let binary = up.binary.clone().map_or_else(lab::binary, Ok)?;
     let console = Console::stdout();
     console.note(&format!("starting {} nodes in {} …", topology.nodes().len(), dir.display()));
-    let lab = Lab::start(topology, &binary, Place::prepare(dir)?).await?;
+    let place = Place::prepare(dir)?;
+    // Before the nodes, which answer its page.
+    let web = Web::open(place.path()).await?;
+    let lab = Lab::start(topology, &binary, place, &web.origins()).await?;
+    console.note(&format!("\nconsole: {}", web.url()));
     console.note(&welcome(&lab)?);
-    let viewers = Viewers::start(&lab);
-    Ok(Cluster { lab, viewers, console, board: Mutex::new(Board::new()) })
+    let (viewers, board) = (Viewers::start(&lab), Mutex::new(Board::new()));
+    Ok(Cluster { lab, viewers, console, board, web, topology: up.topology.clone(), said: Said::default() })
 }
 
 /// Where everything is and what to try.
@@ -265,7 +274,7 @@ impl Cluster {
     }
 
     async fn status(&self) -> Result<Vec<String>> {
-        let mut lines = Vec::new();
+        let mut lines = vec![format!("console: {}", self.web.url())];
         for (name, state) in self.lab.nodes() {
             let state = match state {
                 State::Running { pid } => format!("process {pid}"),
@@ -288,6 +297,7 @@ impl Cluster {
     /// Tells both terminals.
     async fn say(&self, say: &Say, text: String) {
         self.console.note(&text);
+        self.said.note(&text);
         say.line(text).await;
     }
 }
@@ -301,6 +311,24 @@ impl Obey for Cluster {
                 Outcome::Failed
             }
         }
+    }
+}
+
+impl Scene for Cluster {
+    fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    fn topology(&self) -> &str {
+        &self.topology
+    }
+
+    fn figures(&self) -> Option<Figures> {
+        (self.lab.topology().viewers.count > 0).then(|| self.viewers.figures())
+    }
+
+    fn said(&self) -> &Said {
+        &self.said
     }
 }
 

@@ -46,14 +46,15 @@ pub(super) struct Config<'a> {
     cluster: &'a str,
     data: PathBuf,
     found: bool,
-    http: Http,
+    http: Http<'a>,
     replication: Replication<'a>,
     tokens: Tokens,
 }
 
 #[derive(Debug, Serialize)]
-struct Http {
+struct Http<'a> {
     listen: SocketAddr,
+    cors_origins: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -89,12 +90,13 @@ pub(super) struct Site {
 }
 
 impl<'a> Config<'a> {
-    /// The configuration of a node that finds its peers at these addresses.
+    /// The configuration of a node that finds its peers at these addresses, and answers pages of these origins.
     pub(super) fn new(
         site: &'a Site,
         cluster: &'a str,
         certificates: &Certificates,
         peers: &'a BTreeMap<NodeName, SocketAddr>,
+        pages: &'a [String],
     ) -> Self {
         let peer = |(name, address): (&'a NodeName, &SocketAddr)| Peer {
             name: name.to_string(),
@@ -108,7 +110,7 @@ impl<'a> Config<'a> {
             cluster,
             data: site.dir.join("data"),
             found: site.founds,
-            http: Http { listen: site.http },
+            http: Http { listen: site.http, cors_origins: pages },
             replication: Replication {
                 listen: site.replication,
                 ca: file("ca.crt"),

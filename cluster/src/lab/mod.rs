@@ -103,11 +103,11 @@ impl Lab {
         for region in &mut topology.regions {
             region.http_port = 0;
         }
-        Self::start(topology, &binary()?, Place::scratch()?).await
+        Self::start(topology, &binary()?, Place::scratch()?, &[]).await
     }
 
-    /// Starts every node, and returns when all are ready.
-    pub async fn start(topology: Topology, binary: &Path, place: Place) -> Result<Self> {
+    /// Starts every node, and returns when all are ready. Pages of these origins may ask the nodes.
+    pub async fn start(topology: Topology, binary: &Path, place: Place, pages: &[String]) -> Result<Self> {
         let mut ports = Ports::new();
         let sites = sites(&topology, place.path(), &mut ports)?;
         let listens = sites.iter().map(|site| (site.name.clone(), site.replication)).collect();
@@ -124,7 +124,7 @@ impl Lab {
             };
             let peers = others.map(found_at).collect();
             let node = Node::new(site.clone(), binary, Arc::clone(&watchdog));
-            Config::new(site, &topology.cluster, &certificates, &peers).write(&node.config_file())?;
+            Config::new(site, &topology.cluster, &certificates, &peers, pages).write(&node.config_file())?;
             nodes.insert(site.name.clone(), node);
         }
         let lab = Self { topology, nodes, relay, api: Api::new()?, _ports: ports, place };

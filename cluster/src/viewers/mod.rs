@@ -10,11 +10,15 @@
 //! within the player's patience has failed, and the player turns to the next region with the same report under
 //! the same token, which any node understands.
 
+mod figures;
 mod life;
 mod meter;
 mod player;
 
-pub use self::meter::Seen;
+pub use self::{
+    figures::{AckMs, Figures, Quantiles, VisibleMs},
+    meter::Seen,
+};
 
 use std::{
     collections::BTreeSet,
@@ -115,6 +119,13 @@ impl Viewers {
     /// What was seen of each region since the last call.
     pub fn look(&self) -> Vec<(RegionName, Seen)> {
         self.audience.regions.iter().map(|region| (region.name.clone(), region.meter.look())).collect()
+    }
+
+    /// What the viewers have seen so far.
+    pub fn figures(&self) -> Figures {
+        let moves = self.hand_overs();
+        let resumes = moves.right + moves.stale + moves.wrong;
+        Figures { resumes, wrong_resumes: moves.wrong, stale_resumes: moves.stale, ..Figures::default() }
     }
 
     /// How the changes of device and region went so far.
