@@ -118,7 +118,8 @@ fn line(region: &RegionName, seen: &Seen, elapsed: Duration, here: &[&NodeStatus
 fn down(region: &RegionName, states: &[(NodeName, State)]) -> Option<String> {
     let down = |(name, state): &(NodeName, State)| match state {
         State::Down { why } if name.region() == region => Some(format!("{name} {why}")),
-        State::Down { .. } | State::Running { .. } => None,
+        State::Paused { .. } if name.region() == region => Some(format!("{name} is held")),
+        State::Down { .. } | State::Paused { .. } | State::Running { .. } => None,
     };
     let down: Vec<_> = states.iter().filter_map(down).collect();
     (!down.is_empty()).then(|| down.join(", "))

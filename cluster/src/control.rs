@@ -33,7 +33,7 @@ pub(crate) const ORDER_BYTES_MAX: u64 = 4_096;
 const LINES_WAITING: usize = 64;
 
 /// What a second terminal can ask for.
-#[derive(Clone, Debug, Subcommand, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// Cut the WAN between two regions.
@@ -46,7 +46,8 @@ pub enum Order {
         #[arg(long)]
         one_way: bool,
     },
-    /// Heal every cut, or those between two regions, and wait until all regions answer alike.
+    /// Heal every line that was cut, slowed or made to lose, or those between two regions, and wait until all
+    /// regions answer alike.
     Heal {
         /// One region.
         #[arg(requires = "to")]
@@ -54,12 +55,79 @@ pub enum Order {
         /// The other.
         to: Option<String>,
     },
+    /// Let packets between two regions take longer, or a line carry less.
+    Slow {
+        /// One region.
+        from: String,
+        /// The other.
+        to: String,
+        /// How long a packet is under way, one way.
+        #[arg(long, value_name = "MS", required_unless_present = "rate_mbit")]
+        delay_ms: Option<f64>,
+        /// What the line carries, in megabits a second.
+        #[arg(long, value_name = "MBIT")]
+        rate_mbit: Option<f64>,
+        /// Only what the first sends to the second.
+        #[arg(long)]
+        one_way: bool,
+    },
+    /// Let some of a hundred packets between two regions be lost.
+    Lose {
+        /// One region.
+        from: String,
+        /// The other.
+        to: String,
+        /// How many of a hundred.
+        percent: f64,
+        /// Only what the first sends to the second.
+        #[arg(long)]
+        one_way: bool,
+    },
+    /// Hold a region, or one node: it keeps everything, and does nothing until it is started.
+    Pause {
+        /// A region or a node.
+        name: String,
+    },
+    /// Take a node's disk away, start it with an empty one, and wait until all regions answer alike.
+    Wipe {
+        /// A node, or a region with one.
+        name: String,
+    },
+    /// Let a node's clock be off; it starts again for that.
+    Skew {
+        /// A node, or a region with one.
+        name: String,
+        /// By how many milliseconds; 0 sets it right.
+        #[arg(allow_negative_numbers = true)]
+        offset_ms: i64,
+    },
+    /// Add a node to a region, and wait until all answer alike.
+    Add {
+        /// A region.
+        region: String,
+    },
+    /// End a node in order and take it out.
+    Remove {
+        /// A node, or a region with one.
+        name: String,
+    },
+    /// Give orders by chance for a while, then heal everything and wait until all regions answer alike.
+    Chaos {
+        /// Where the dice start: the same seed gives the same orders.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// For how long.
+        #[arg(long, default_value_t = 1.0)]
+        minutes: f64,
+    },
+    /// Write down what has happened since the start.
+    Report,
     /// Kill a region, or one node, as a power cut would.
     Kill {
         /// A region or a node.
         name: String,
     },
-    /// Start what was killed, and wait until all regions answer alike.
+    /// Start what was killed, let go on what is held, and wait until all regions answer alike.
     Start {
         /// A region or a node.
         name: String,
@@ -68,6 +136,37 @@ pub enum Order {
     Status,
     /// Hold the viewers for a moment and compare what all regions answer.
     Check,
+}
+
+impl Order {
+    /// The order as one would type it after `cluster/`.
+    pub fn words(&self) -> String {
+        let way = |one_way: &bool| if *one_way { " --one-way" } else { "" };
+        match self {
+            Self::Cut { from, to, one_way } => format!("cut {from} {to}{}", way(one_way)),
+            Self::Heal { from: Some(from), to: Some(to) } => format!("heal {from} {to}"),
+            Self::Heal { .. } => "heal".into(),
+            Self::Slow { from, to, delay_ms, rate_mbit, one_way } => {
+                let delay = delay_ms.map_or_else(String::new, |ms| format!(" --delay-ms {ms}"));
+                let rate = rate_mbit.map_or_else(String::new, |rate| format!(" --rate-mbit {rate}"));
+                format!("slow {from} {to}{delay}{rate}{}", way(one_way))
+            }
+            Self::Lose { from, to, percent, one_way } => {
+                format!("lose {from} {to} {percent}{}", way(one_way))
+            }
+            Self::Pause { name } => format!("pause {name}"),
+            Self::Wipe { name } => format!("wipe {name}"),
+            Self::Skew { name, offset_ms } => format!("skew {name} {offset_ms}"),
+            Self::Add { region } => format!("add {region}"),
+            Self::Remove { name } => format!("remove {name}"),
+            Self::Chaos { seed, minutes } => format!("chaos --seed {seed} --minutes {minutes}"),
+            Self::Report => "report".into(),
+            Self::Kill { name } => format!("kill {name}"),
+            Self::Start { name } => format!("start {name}"),
+            Self::Status => "status".into(),
+            Self::Check => "check".into(),
+        }
+    }
 }
 
 /// How an order went.

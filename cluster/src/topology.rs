@@ -6,13 +6,18 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 /// The topologies that come with the tool, by name.
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 7] = [
+    ("one-node", include_str!("../topologies/one-node.toml")),
     ("three-regions", include_str!("../topologies/three-regions.toml")),
-    ("rough-weather", include_str!("../topologies/rough-weather.toml")),
+    ("three-by-three", include_str!("../topologies/three-by-three.toml")),
+    ("lossy-ocean", include_str!("../topologies/lossy-ocean.toml")),
+    ("one-region-dark", include_str!("../topologies/one-region-dark.toml")),
+    ("asymmetric-cut", include_str!("../topologies/asymmetric-cut.toml")),
+    ("nine-regions", include_str!("../topologies/nine-regions.toml")),
 ];
 
 /// Three regions of nine nodes are already twenty-seven processes; more than this is a slip of the pen.
-const NODES_MAX: usize = 64;
+pub const NODES_MAX: usize = 64;
 
 /// A whole world on one machine, as read from a file in `topologies/`.
 #[derive(Clone, Debug, Deserialize)]
@@ -75,6 +80,9 @@ pub struct LineSpec {
     pub reorder_percent: f64,
     /// What the line carries, in megabits a second; absent: as much as comes.
     pub rate_mbit: Option<f64>,
+    /// Whether nothing passes until somebody heals it.
+    #[serde(default)]
+    pub cut: bool,
     /// How many packets wait in the line before further ones are dropped.
     pub queue_packets: Option<usize>,
 }
@@ -256,6 +264,16 @@ impl fmt::Display for RegionName {
 }
 
 impl NodeName {
+    /// The node of this number in a region.
+    pub fn new(region: &RegionName, number: usize) -> Self {
+        Self { region: region.clone(), number }
+    }
+
+    /// Its number in its region, from 1.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
     /// The region the node stands in.
     pub fn region(&self) -> &RegionName {
         &self.region
@@ -304,13 +322,27 @@ mod tests {
     fn every_shipped_topology_can_be_built() {
         for (name, _) in SHIPPED {
             let topology = Topology::load(name).expect("it is part of the tool");
-            assert_eq!(topology.ways().len(), 6, "{name}");
+            let regions = topology.regions.len();
+            assert_eq!(topology.ways().len(), regions * (regions - 1), "{name}");
+            assert!(
+                topology.ways().iter().all(|way| topology.line(way).is_some()),
+                "{name} leaves a line out"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_dark_and_what_is_cut_in_one_direction_begins_so() {
+        for (name, cut) in [("three-regions", 0), ("one-region-dark", 4), ("asymmetric-cut", 1)] {
+            let topology = Topology::load(name).expect("it is part of the tool");
+            let is_cut = |way: &&Way| topology.line(way).is_some_and(|line| line.cut);
+            assert_eq!(topology.ways().iter().filter(is_cut).count(), cut, "{name}");
         }
     }
 
     #[test]
     fn a_line_speaks_of_both_directions_unless_it_says_otherwise() {
-        let topology = Topology::load("rough-weather").expect("it is part of the tool");
+        let topology = Topology::load("lossy-ocean").expect("it is part of the tool");
         let delay = |from, to| topology.line(&way(from, to)).map(|line| line.delay_ms);
         assert_eq!((delay("eu", "us"), delay("us", "eu")), (Some(60.0), Some(60.0)));
         assert_eq!((delay("us", "ap"), delay("ap", "us")), (Some(280.0), Some(110.0)));

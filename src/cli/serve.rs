@@ -43,7 +43,7 @@ pub(super) fn run(flags: ServeFlags) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let Config { data, node: options, http, policy, secret, .. } = config;
+    let Config { data, node: options, http, policy, secret, clock_offset_ms, .. } = config;
     fs::create_dir_all(&data).with_context(|| format!("data: {}", data.display())).map_err(Failure::Usage)?;
     let keys = files::token_keys(&secret).map_err(Failure::Usage)?;
     let mut asked = asked_to_leave().map_err(Failure::Running)?;
@@ -51,13 +51,16 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if http.unauthenticated {
         tracing::warn!("http.unauthenticated: whoever reaches this node may read and write every profile");
     }
+    if clock_offset_ms != 0 {
+        tracing::warn!(clock_offset_ms, "this node takes its system time to be off: for trying out alone");
+    }
     let listener = TcpListener::bind(http.listen)
         .await
         .with_context(|| format!("http.listen: cannot listen on {}", http.listen))
         .map_err(Failure::Running)?;
 
     let name = options.name.clone();
-    let mut node = Node::start(options, Clock::start()).map_err(start_failure)?;
+    let mut node = Node::start(options, Clock::start().off_by(clock_offset_ms)).map_err(start_failure)?;
     let handle = node.handle();
     tracing::info!(%name, replica = %handle.replica(), origin = %handle.origin(), "node starts a new life");
     if let Some(address) = node.replication_addr() {

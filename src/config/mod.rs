@@ -30,12 +30,13 @@ use self::{reader::Reader, spelling::distance};
 const ENVIRONMENT: &str = "PLAYMARK_";
 
 /// Every key, in the order of the reference.
-pub const KEYS: [&str; 34] = [
+pub const KEYS: [&str; 35] = [
     "name",
     "region",
     "cluster",
     "data",
     "found",
+    "clock_offset_ms",
     "http.listen",
     "http.unauthenticated",
     "http.allowed_hosts",
@@ -85,6 +86,8 @@ pub struct Config {
     pub secret: SecretFile,
     /// What is logged, and how.
     pub log: Log,
+    /// By how much the node takes its system time to be off, for trying out what a wrong clock does.
+    pub clock_offset_ms: i64,
 }
 
 /// Where the secret is that signs tokens.
@@ -148,6 +151,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let http = http::read(reader);
     let policy = sections::read_policy(reader);
     let log = sections::read_log(reader);
+    let clock_offset_ms = reader.offset("clock_offset_ms").unwrap_or_default();
     let secret = match (reader.path("tokens.secret_file"), &replication) {
         (Some(path), _) => SecretFile::Given(path),
         (None, None) => SecretFile::Own(data.join("cluster.secret")),
@@ -161,7 +165,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         replication::check(reader, &name, &replication.peers);
     }
     let node = node::Options { name, store: data.join("store"), rocks: RocksOptions::default(), replication };
-    Some(Config { data, node, http: http?, policy, secret, log })
+    Some(Config { data, node, http: http?, policy, secret, log, clock_offset_ms })
 }
 
 /// Leaves variables alone that merely begin like ours; one that is nearly a key is taken, and so refused.

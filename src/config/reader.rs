@@ -127,6 +127,22 @@ impl<'a> Reader<'a> {
         }
         number
     }
+
+    /// A number of milliseconds before or after, up to a year.
+    pub(super) fn offset(&mut self, key: &str) -> Option<i64> {
+        const YEAR_MS: i64 = 366 * 86_400_000;
+        let value = self.value(key)?;
+        let number = value.to_i128().and_then(|number| i64::try_from(number).ok());
+        let number = number.or_else(|| text_of(&value)?.parse().ok());
+        let number = number.filter(|number| (-YEAR_MS..=YEAR_MS).contains(number));
+        if number.is_none() {
+            self.problem(
+                key,
+                &format!("must be a whole number of milliseconds from -{YEAR_MS} to {YEAR_MS}"),
+            );
+        }
+        number
+    }
 }
 
 /// A text, or a number or flag that the environment has made of one.

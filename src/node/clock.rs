@@ -11,19 +11,28 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
+    /// By how much system time is taken to be off.
+    offset_ms: i64,
 }
 
 impl Clock {
     /// Starts the monotonic time.
     #[expect(clippy::disallowed_methods, reason = "the one clock")]
     pub fn start() -> Self {
-        Self { started: Instant::now() }
+        Self { started: Instant::now(), offset_ms: 0 }
+    }
+
+    /// Tells a system time that is off by so much: for trying out what a wrong clock does.
+    #[must_use]
+    pub fn off_by(self, offset_ms: i64) -> Self {
+        Self { offset_ms, ..self }
     }
 
     /// Both times of this moment.
     pub fn now(&self) -> Now {
         let mono = Monotonic::since_start(self.since_start());
-        Now { wall: Self::wall(), mono }
+        let wall = WallTime::from_ms(Self::wall().as_ms().saturating_add_signed(self.offset_ms));
+        Now { wall, mono }
     }
 
     /// The monotonic time alone, as the time since the start.

@@ -16,25 +16,38 @@ use crate::topology::NodeName;
 /// Makes the cluster's own certificates with `playmark certs`, as an operator would.
 #[derive(Debug)]
 pub(super) struct Certificates {
+    binary: PathBuf,
     dir: PathBuf,
 }
 
 impl Certificates {
     pub(super) async fn make(binary: &Path, cluster: &str, dir: PathBuf, nodes: &[NodeName]) -> Result<Self> {
-        let run = async |arguments: &[&str]| {
-            let ran = Command::new(binary).arg("certs").args(arguments).arg("--out").arg(&dir).output().await;
-            let output = ran.with_context(|| binary.display().to_string())?;
-            let said = String::from_utf8_lossy(&output.stderr);
-            ensure!(output.status.success(), "playmark certs {}: {}", arguments.join(" "), said.trim());
-            Ok(())
-        };
-        run(&["ca", "--cluster", cluster]).await?;
-        let ca = dir.to_str().context("the state directory's path is not Unicode")?;
-        for node in nodes {
-            let (name, region) = (node.to_string(), node.region().as_str());
-            run(&["node", "--ca", ca, "--name", &name, "--region", region]).await?;
+        let certificates = Self { binary: binary.to_owned(), dir };
+        // Those of an earlier cluster that goes on are as good.
+        let is_there = |file: &str| certificates.dir.join(file).exists();
+        if !is_there("ca.crt") {
+            certificates.run(&["ca", "--cluster", cluster]).await?;
         }
-        Ok(Self { dir })
+        for node in nodes.iter().filter(|node| !is_there(&format!("{node}.crt"))) {
+            certificates.certify(node).await?;
+        }
+        Ok(certificates)
+    }
+
+    /// Makes one more node's.
+    pub(super) async fn certify(&self, node: &NodeName) -> Result<()> {
+        let ca = self.dir.to_str().context("the state directory's path is not Unicode")?;
+        let (name, region) = (node.to_string(), node.region().as_str());
+        self.run(&["node", "--ca", ca, "--name", &name, "--region", region]).await
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = Command::new(&self.binary);
+        let ran = command.arg("certs").args(arguments).arg("--out").arg(&self.dir).output().await;
+        let output = ran.with_context(|| self.binary.display().to_string())?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "playmark certs {}: {}", arguments.join(" "), said.trim());
+        Ok(())
     }
 }
 
@@ -46,6 +59,7 @@ pub(super) struct Config<'a> {
     cluster: &'a str,
     data: PathBuf,
     found: bool,
+    clock_offset_ms: i64,
     http: Http<'a>,
     replication: Replication<'a>,
     tokens: Tokens,
@@ -110,6 +124,7 @@ impl<'a> Config<'a> {
             cluster,
             data: site.dir.join("data"),
             found: site.founds,
+            clock_offset_ms: 0,
             http: Http { listen: site.http, cors_origins: pages },
             replication: Replication {
                 listen: site.replication,
@@ -120,6 +135,11 @@ impl<'a> Config<'a> {
             },
             tokens: Tokens { secret_file: file("cluster.secret") },
         }
+    }
+
+    /// With a clock that is off by so much.
+    pub(super) fn off_by(self, clock_offset_ms: i64) -> Self {
+        Self { clock_offset_ms, ..self }
     }
 
     /// Writes it where the node looks for it.

@@ -18,6 +18,7 @@
 //! watchdog does.
 
 mod config;
+mod members;
 mod node;
 mod place;
 mod ports;
@@ -26,14 +27,15 @@ mod watchdog;
 pub(crate) use self::place::own_user;
 pub use self::{
     node::{KILLED, State},
-    place::Place,
+    place::{Earlier, Place},
 };
 
 use std::{
     collections::BTreeMap,
     env, fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, RwLock},
     time::Duration,
 };
 
@@ -52,13 +54,16 @@ use self::{
 use crate::{
     api::{Api, ApiError, NodeStatus},
     environment,
-    relay::Relay,
+    relay::{Change, Relay},
     topology::{NodeName, Topology, Way},
 };
 
 /// A node replays its journal and looks for its peers before it takes requests; ten seconds of that are for peers that
 /// do not answer.
 const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Nothing panics while it holds the table of nodes or ports.
+const UNBROKEN: &str = "nobody has panicked with it in hand";
 
 /// How often a condition is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -67,10 +72,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Lab {
     topology: Topology,
-    nodes: BTreeMap<NodeName, Node>,
+    // Grows and shrinks where nodes are added and removed.
+    nodes: RwLock<BTreeMap<NodeName, Arc<Node>>>,
     relay: Relay,
     api: Api,
-    _ports: Ports,
+    ports: Mutex<Ports>,
+    certificates: Certificates,
+    watchdog: Arc<Watchdog>,
+    binary: PathBuf,
+    /// Whose pages may ask the nodes.
+    pages: Vec<String>,
     // Last, so that a scratch directory goes after those who write into it.
     place: Place,
 }
@@ -115,24 +126,58 @@ impl Lab {
         let names = topology.nodes();
         let certificates =
             Certificates::make(binary, &topology.cluster, place.path().join("certs"), &names).await?;
-        let watchdog = Arc::new(Watchdog::start()?);
-        let mut nodes = BTreeMap::new();
+        let lab = Self {
+            topology,
+            nodes: RwLock::default(),
+            relay,
+            api: Api::new()?,
+            ports: Mutex::new(ports),
+            certificates,
+            watchdog: Arc::new(Watchdog::start()?),
+            binary: binary.to_owned(),
+            pages: pages.to_owned(),
+            place,
+        };
         for site in &sites {
-            let others = listens.iter().filter(|(name, _)| **name != site.name);
-            let found_at = |(name, listens): (&NodeName, &_)| {
-                (name.clone(), relay.address(&site.name, name).unwrap_or(*listens))
-            };
-            let peers = others.map(found_at).collect();
-            let node = Node::new(site.clone(), binary, Arc::clone(&watchdog));
-            Config::new(site, &topology.cluster, &certificates, &peers, pages).write(&node.config_file())?;
-            nodes.insert(site.name.clone(), node);
+            lab.settle(site, &listens)?;
         }
-        let lab = Self { topology, nodes, relay, api: Api::new()?, _ports: ports, place };
-        for node in lab.nodes.values() {
+        for node in lab.all() {
             node.start().await?;
         }
-        lab.all_ready(lab.nodes.values()).await?;
+        lab.all_ready(&lab.all()).await?;
         Ok(lab)
+    }
+
+    /// Writes a node's configuration, with all that listen for its peers, and lets it be one of the lab.
+    fn settle(&self, site: &Site, listens: &BTreeMap<NodeName, SocketAddr>) -> Result<()> {
+        let node = Arc::new(Node::new(site.clone(), &self.binary, Arc::clone(&self.watchdog)));
+        self.configure(&node, listens, 0)?;
+        self.nodes.write().expect(UNBROKEN).insert(site.name.clone(), node);
+        Ok(())
+    }
+
+    fn configure(
+        &self,
+        node: &Node,
+        listens: &BTreeMap<NodeName, SocketAddr>,
+        clock_offset_ms: i64,
+    ) -> Result<()> {
+        let site = node.site();
+        let others = listens.iter().filter(|(name, _)| **name != site.name);
+        let found_at = |(name, listens): (&NodeName, &SocketAddr)| {
+            (name.clone(), self.relay.address(&site.name, name).unwrap_or(*listens))
+        };
+        let peers = others.map(found_at).collect();
+        let config = Config::new(site, &self.topology.cluster, &self.certificates, &peers, &self.pages);
+        config.off_by(clock_offset_ms).write(&node.config_file())
+    }
+
+    fn all(&self) -> Vec<Arc<Node>> {
+        self.nodes.read().expect(UNBROKEN).values().cloned().collect()
+    }
+
+    fn node(&self, name: &NodeName) -> Option<Arc<Node>> {
+        self.nodes.read().expect(UNBROKEN).get(name).cloned()
     }
 
     /// What was started.
@@ -158,33 +203,34 @@ impl Lab {
     /// The base of a region's HTTP API: its first node's.
     pub fn url(&self, region: &str) -> Result<String> {
         self.topology.region(region)?;
-        let first = self.named(region)?[0];
+        let first = &self.named(region)?[0];
         Ok(self.node_url(&first.site().name))
     }
 
     /// The base of a node's HTTP API.
     pub fn node_url(&self, name: &NodeName) -> String {
-        format!("http://{}", self.nodes[name].site().http)
+        let http = self.node(name).map(|node| node.site().http);
+        http.map_or_else(|| "http://nowhere.invalid".to_owned(), |http| format!("http://{http}"))
     }
 
     /// All nodes in the topology's order, and whether they run.
     pub fn nodes(&self) -> Vec<(NodeName, State)> {
-        let state = |name: NodeName| {
-            let state = self.nodes[&name].state();
-            (name, state)
-        };
-        self.topology.nodes().into_iter().map(state).collect()
+        let mut nodes: Vec<_> =
+            self.all().iter().map(|node| (node.site().name.clone(), node.state())).collect();
+        let rank = |name: &NodeName| self.topology.regions.iter().position(|it| it.name == *name.region());
+        nodes.sort_by_key(|(name, _)| (rank(name), name.number()));
+        nodes
     }
 
     /// The end of what a node has said.
     pub fn log_tail(&self, name: &NodeName) -> String {
-        self.nodes[name].log_tail()
+        self.node(name).map(|node| node.log_tail()).unwrap_or_default()
     }
 
     /// The nodes that run.
     pub fn running(&self) -> Vec<NodeName> {
-        let runs = |node: &Node| matches!(node.state(), State::Running { .. });
-        self.nodes.iter().filter(|(_, node)| runs(node)).map(|(name, _)| name.clone()).collect()
+        let runs = |node: &Arc<Node>| matches!(node.state(), State::Running { .. });
+        self.all().into_iter().filter(runs).map(|node| node.site().name.clone()).collect()
     }
 
     /// What each running node says of itself, asked at the same time.
@@ -204,7 +250,16 @@ impl Lab {
         Ok(cut)
     }
 
-    /// Heals the WAN between two regions, both ways.
+    /// Changes the weather between two regions.
+    pub fn alter(&self, from: &str, to: &str, ways: Ways, change: Change) -> Result<Vec<Way>> {
+        let ways = self.ways(from, to, ways)?;
+        for way in &ways {
+            self.relay.alter(way, change);
+        }
+        Ok(ways)
+    }
+
+    /// Heals the WAN between two regions, both ways: what was cut, slowed or made to lose.
     pub fn heal(&self, from: &str, to: &str) -> Result<Vec<Way>> {
         let mut healed = self.ways(from, to, Ways::Both)?;
         healed.retain(|way| self.relay.heal(way));
@@ -213,7 +268,7 @@ impl Lab {
 
     /// Heals everything.
     pub fn heal_all(&self) -> Vec<Way> {
-        let mut healed = self.relay.cuts();
+        let mut healed = self.topology.ways();
         healed.retain(|way| self.relay.heal(way));
         healed
     }
@@ -239,25 +294,29 @@ impl Lab {
         Ok(killed)
     }
 
-    /// Starts a region's nodes, or one node, again, and returns when they are ready. Says which did not run.
+    /// Starts a region's nodes, or one node, again, lets those go on that are held, and returns when they are ready.
+    /// Says which did not run.
     pub async fn start_again(&self, name: &str) -> Result<Vec<NodeName>> {
         let mut nodes = self.named(name)?;
-        nodes.retain(|node| matches!(node.state(), State::Down { .. }));
+        nodes.retain(|node| !matches!(node.state(), State::Running { .. }));
         for node in &nodes {
-            node.start().await?;
+            if !node.go_on().await? {
+                node.start().await?;
+            }
         }
-        self.all_ready(nodes.iter().copied()).await?;
+        self.all_ready(&nodes).await?;
         Ok(nodes.iter().map(|node| node.site().name.clone()).collect())
     }
 
-    fn named(&self, name: &str) -> Result<Vec<&Node>> {
-        let nodes: Vec<_> = self.nodes.values().filter(|node| node.site().name.answers_to(name)).collect();
-        let names = || self.nodes.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        ensure!(!nodes.is_empty(), "neither a region nor a node is named {name}; the nodes are {}", names());
+    fn named(&self, name: &str) -> Result<Vec<Arc<Node>>> {
+        let mut nodes = self.all();
+        let names = nodes.iter().map(|node| node.site().name.to_string()).collect::<Vec<_>>().join(", ");
+        nodes.retain(|node| node.site().name.answers_to(name));
+        ensure!(!nodes.is_empty(), "neither a region nor a node is named {name}; the nodes are {names}");
         Ok(nodes)
     }
 
-    async fn all_ready(&self, nodes: impl Iterator<Item = &Node>) -> Result<()> {
+    async fn all_ready(&self, nodes: &[Arc<Node>]) -> Result<()> {
         let deadline = Instant::now() + READY_WITHIN;
         for node in nodes {
             let name = &node.site().name;
@@ -276,7 +335,7 @@ impl Lab {
 
     /// Asks every node to end, and returns when all have.
     pub async fn end(&self) {
-        for node in self.nodes.values() {
+        for node in self.all() {
             node.end().await;
         }
     }

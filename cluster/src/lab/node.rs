@@ -41,11 +41,20 @@ pub(super) struct Node {
 ///
 /// ```text
 /// Down ──start──▶ Running ──kill, end, or its own end──▶ Down
+///                  │   ▲
+///                pause go on
+///                  ▼   │
+///                 Paused ──kill──▶ Down
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum State {
     /// It does, under this number.
     Running {
+        /// The process's number.
+        pid: u32,
+    },
+    /// It is held: it keeps everything, and does nothing.
+    Paused {
         /// The process's number.
         pid: u32,
     },
@@ -80,6 +89,12 @@ impl Node {
         self.site.dir.join("playmark.toml")
     }
 
+    /// Removes what the node keeps; it must not run.
+    pub(super) fn wipe(&self) -> Result<()> {
+        let data = self.site.dir.join("data");
+        fs::remove_dir_all(&data).with_context(|| data.display().to_string())
+    }
+
     fn log_file(&self) -> PathBuf {
         self.site.dir.join("log")
     }
@@ -87,7 +102,7 @@ impl Node {
     /// Starts the process. It is not said to be ready.
     pub(super) async fn start(&self) -> Result<()> {
         let mut run = self.run.lock().await;
-        if let State::Running { pid } = self.state() {
+        if let State::Running { pid } | State::Paused { pid } = self.state() {
             bail!("{} runs already, as process {pid}", self.site.name);
         }
         let child = self.spawn()?;
@@ -118,6 +133,34 @@ impl Node {
             .with_context(|| format!("{} does not start", self.binary.display()))
     }
 
+    /// Holds the process. Says whether it ran.
+    pub(super) async fn pause(&self) -> Result<bool> {
+        let State::Running { pid } = self.state() else { return Ok(false) };
+        self.watchdog.hold(pid).await?;
+        self.state.send_if_modified(|state| {
+            let runs = *state == State::Running { pid };
+            if runs {
+                *state = State::Paused { pid };
+            }
+            runs
+        });
+        Ok(true)
+    }
+
+    /// Lets the process go on. Says whether it was held.
+    pub(super) async fn go_on(&self) -> Result<bool> {
+        let State::Paused { pid } = self.state() else { return Ok(false) };
+        self.watchdog.go_on(pid).await?;
+        self.state.send_if_modified(|state| {
+            let is_held = *state == State::Paused { pid };
+            if is_held {
+                *state = State::Running { pid };
+            }
+            is_held
+        });
+        Ok(true)
+    }
+
     /// Ends the process as a power cut would (SIGKILL), and waits until it is gone. Says whether it ran.
     pub(super) async fn kill(&self) -> bool {
         let Some(run) = self.run.lock().await.take() else { return false };
@@ -129,6 +172,8 @@ impl Node {
 
     /// Asks the process to end (SIGTERM), and kills it if it does not.
     pub(super) async fn end(&self) {
+        // What is held hears nothing.
+        let _ = self.go_on().await;
         if let State::Running { pid } = self.state() {
             let asked = self.watchdog.ask_to_end(pid).await.is_ok();
             if !asked || timeout(END_WITHIN, self.gone()).await.is_err() {

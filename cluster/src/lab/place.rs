@@ -20,6 +20,15 @@ pub struct Place {
     keep: Keep,
 }
 
+/// What becomes of the data of an earlier cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Earlier {
+    /// It goes.
+    Goes,
+    /// It stays, certificates and all, and the cluster goes on with it.
+    Stays,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Keep {
     UntilTheNextStart,
@@ -35,12 +44,14 @@ impl Place {
         Ok(Self { path, keep: Keep::WhileInUse })
     }
 
-    /// The directory of the one running cluster of this user, emptied of an earlier one's data.
+    /// The directory of the one running cluster of this user, emptied of an earlier one's data unless that is to be
+    /// kept.
     ///
     /// Logs and data stay after the end, to be looked at, until the next start.
-    pub fn prepare(path: PathBuf) -> Result<Self> {
+    pub fn prepare(path: PathBuf, earlier: Earlier) -> Result<Self> {
         own_directory(&path).with_context(|| path.display().to_string())?;
-        for name in CONTENTS {
+        let contents = if earlier == Earlier::Stays { &[][..] } else { &CONTENTS };
+        for name in contents {
             match fs::remove_dir_all(path.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     bail!("{}: {error}", path.join(name).display())
@@ -102,10 +113,12 @@ mod tests {
     fn a_place_that_is_prepared_again_is_emptied_of_what_a_lab_made_and_nothing_else() {
         let scratch = Place::scratch().expect("the temporary directory takes another");
         let path = scratch.path().join("cluster");
-        Place::prepare(path.clone()).expect("nothing is there");
+        Place::prepare(path.clone(), Earlier::Goes).expect("nothing is there");
         fs::create_dir_all(path.join("nodes/eu-1")).expect("it is ours");
         fs::write(path.join("notes"), "keep me").expect("it is ours");
-        Place::prepare(path.clone()).expect("it is ours");
+        Place::prepare(path.clone(), Earlier::Stays).expect("it is ours");
+        assert!(path.join("nodes/eu-1").exists());
+        Place::prepare(path.clone(), Earlier::Goes).expect("it is ours");
         assert!(!path.join("nodes").exists());
         assert!(path.join("notes").exists());
     }
@@ -116,7 +129,7 @@ mod tests {
         let path = scratch.path().join("cluster");
         fs::create_dir(&path).expect("it is ours");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        let refused = Place::prepare(path).expect_err("it is open");
+        let refused = Place::prepare(path, Earlier::Goes).expect_err("it is open");
         assert!(format!("{refused:#}").contains("open to others"));
     }
 }

@@ -24,6 +24,8 @@ while read -r verb pid; do
       for other in $pids; do [ "$other" = "$pid" ] || rest="$rest $other"; done
       pids=$rest ;;
     ask) kill -TERM "$pid" ;;
+    hold) kill -STOP "$pid" ;;
+    go) kill -CONT "$pid" ;;
   esac
 done
 for pid in $pids; do kill -KILL "$pid"; done
@@ -65,6 +67,16 @@ impl Watchdog {
     /// Asks a process to end (SIGTERM).
     pub(super) async fn ask_to_end(&self, pid: u32) -> Result<()> {
         self.order("ask", pid).await
+    }
+
+    /// Holds a process (SIGSTOP): it keeps everything, and does nothing.
+    pub(super) async fn hold(&self, pid: u32) -> Result<()> {
+        self.order("hold", pid).await
+    }
+
+    /// Lets a process that is held go on (SIGCONT).
+    pub(super) async fn go_on(&self, pid: u32) -> Result<()> {
+        self.order("go", pid).await
     }
 
     async fn order(&self, verb: &str, pid: u32) -> Result<()> {

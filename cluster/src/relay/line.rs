@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::shape::{Fate, Shape};
+use super::shape::{Change, Fate, Shape};
 
 /// A packet under way.
 #[derive(Clone, Debug)]
@@ -32,6 +32,9 @@ pub(super) struct Packet {
 pub(super) struct Line {
     began: Instant,
     cut: AtomicBool,
+    // As its topology made it, for when it is healed.
+    made: Shape,
+    altered: AtomicBool,
     counts: Counts,
     under_way: Mutex<UnderWay>,
     earlier: Notify,
@@ -58,10 +61,13 @@ struct UnderWay {
 
 impl Line {
     pub(super) fn new(shape: Shape) -> Self {
+        let made = shape.clone();
         let under_way = UnderWay { shape, packets: BTreeMap::new(), number: 0 };
         Self {
             began: Instant::now(),
             cut: AtomicBool::new(false),
+            made,
+            altered: AtomicBool::new(false),
             counts: Counts::default(),
             under_way: Mutex::new(under_way),
             earlier: Notify::new(),
@@ -75,6 +81,31 @@ impl Line {
 
     pub(super) fn is_cut(&self) -> bool {
         self.cut.load(Relaxed)
+    }
+
+    /// Changes the weather on it, for packets that come in from here on.
+    pub(super) fn alter(&self, change: Change) {
+        self.altered.store(true, Relaxed);
+        self.lock().shape.alter(change);
+    }
+
+    /// Makes it again what its topology says. Says whether that changed anything.
+    pub(super) fn restore(&self) -> bool {
+        let mut under_way = self.lock();
+        let mut made = self.made.clone();
+        made.follow(&under_way.shape);
+        under_way.shape = made;
+        self.altered.swap(false, Relaxed)
+    }
+
+    /// Whether it is not what its topology says.
+    pub(super) fn is_altered(&self) -> bool {
+        self.altered.load(Relaxed)
+    }
+
+    /// How long a packet is under way, how much chance adds, and of a hundred how many are lost.
+    pub(super) fn weather(&self) -> (Duration, Duration, f64) {
+        self.lock().shape.weather()
     }
 
     pub(super) fn counts(&self) -> &Counts {

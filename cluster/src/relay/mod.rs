@@ -20,11 +20,14 @@ mod shape;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
 use tokio::{net::UdpSocket, task::JoinSet};
+
+pub use self::shape::Change;
 
 use self::{
     line::{Line, Packet},
@@ -39,8 +42,24 @@ const RECEIVE_BYTES_MAX: usize = 65_535;
 #[derive(Debug)]
 pub struct Relay {
     lines: BTreeMap<Way, Arc<Line>>,
-    addresses: BTreeMap<(NodeName, NodeName), SocketAddr>,
-    _tasks: JoinSet<()>,
+    // Grow where a node is added.
+    addresses: Mutex<BTreeMap<(NodeName, NodeName), SocketAddr>>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// One direction of the WAN, as it is at the moment.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Weather {
+    /// Whether nothing passes.
+    pub cut: bool,
+    /// How long a packet is under way.
+    pub delay: Duration,
+    /// Up to this much more.
+    pub jitter: Duration,
+    /// How many of a hundred packets are lost.
+    pub loss_percent: f64,
+    /// Whether it is not what its topology says.
+    pub altered: bool,
 }
 
 /// What became of the packets of one direction.
@@ -69,26 +88,49 @@ impl Relay {
             tasks.spawn(async move { line.run().await });
         }
 
-        let sockets = bind_pairs(listens.keys()).await?;
-        let mut addresses = BTreeMap::new();
-        for ((from, to), socket) in &sockets {
-            addresses.insert((from.clone(), to.clone()), socket.local_addr()?);
-            let way = Way { from: from.region().clone(), to: to.region().clone() };
-            let pair = Pair {
-                socket: Arc::clone(socket),
-                sender: listens[from],
-                line: Arc::clone(&lines[&way]),
-                by: Arc::clone(&sockets[&(to.clone(), from.clone())]),
-                to: listens[to],
-            };
-            tasks.spawn(pair.run());
+        for (way, line) in &lines {
+            line.set_cut(topology.line(way).is_some_and(|spec| spec.cut));
         }
-        Ok(Self { lines, addresses, _tasks: tasks })
+        let relay = Self { lines, addresses: Mutex::default(), tasks: Mutex::new(tasks) };
+        let everybody: Vec<_> = listens.keys().cloned().collect();
+        relay.join(&everybody, listens).await?;
+        Ok(relay)
+    }
+
+    /// Makes the addresses under which these nodes and all others of `listens` know each other.
+    ///
+    /// # Panics
+    /// Where somebody has panicked with the addresses in hand.
+    pub async fn join(&self, new: &[NodeName], listens: &BTreeMap<NodeName, SocketAddr>) -> Result<()> {
+        for (from, to, [there, back]) in bind_pairs(new, listens).await? {
+            let (of_from, of_to) = (there.local_addr()?, back.local_addr()?);
+            {
+                let mut addresses = self.addresses.lock().expect("nothing panics while it holds them");
+                addresses.insert((from.clone(), to.clone()), of_from);
+                addresses.insert((to.clone(), from.clone()), of_to);
+            }
+            for (one, other, socket, by) in [(&from, &to, &there, &back), (&to, &from, &back, &there)] {
+                let way = Way { from: one.region().clone(), to: other.region().clone() };
+                let pair = Pair {
+                    socket: Arc::clone(socket),
+                    sender: listens[one],
+                    line: Arc::clone(&self.lines[&way]),
+                    by: Arc::clone(by),
+                    to: listens[other],
+                };
+                self.tasks.lock().expect("nothing panics while it holds them").spawn(pair.run());
+            }
+        }
+        Ok(())
     }
 
     /// The address under which `from` knows `to`; none within a region, where no WAN lies between.
+    ///
+    /// # Panics
+    /// Where somebody has panicked with the addresses in hand.
     pub fn address(&self, from: &NodeName, to: &NodeName) -> Option<SocketAddr> {
-        self.addresses.get(&(from.clone(), to.clone())).copied()
+        let addresses = self.addresses.lock().expect("nothing panics while it holds them");
+        addresses.get(&(from.clone(), to.clone())).copied()
     }
 
     /// Cuts one direction, packets under way included. Says whether that changed anything.
@@ -96,9 +138,27 @@ impl Relay {
         self.set_cut(way, true)
     }
 
-    /// Heals one direction. Says whether that changed anything.
+    /// Heals one direction: nothing is cut, and the weather is that of its topology. Says whether that changed
+    /// anything.
     pub fn heal(&self, way: &Way) -> bool {
-        self.set_cut(way, false)
+        let restored = self.lines.get(way).is_some_and(|line| line.restore());
+        self.set_cut(way, false) || restored
+    }
+
+    /// Changes the weather of one direction.
+    pub fn alter(&self, way: &Way, change: Change) {
+        if let Some(line) = self.lines.get(way) {
+            line.alter(change);
+        }
+    }
+
+    /// The weather of each direction.
+    pub fn weather(&self) -> BTreeMap<Way, Weather> {
+        let weather = |line: &Line| {
+            let (delay, jitter, loss_percent) = line.weather();
+            Weather { cut: line.is_cut(), delay, jitter, loss_percent, altered: line.is_altered() }
+        };
+        self.lines.iter().map(|(way, line)| (way.clone(), weather(line))).collect()
     }
 
     fn set_cut(&self, way: &Way, cut: bool) -> bool {
@@ -128,18 +188,23 @@ impl Relay {
     }
 }
 
-/// A socket for every ordered pair of nodes with a WAN between them.
-async fn bind_pairs(
-    nodes: impl Iterator<Item = &NodeName> + Clone,
-) -> Result<BTreeMap<(NodeName, NodeName), Arc<UdpSocket>>> {
-    let mut sockets = BTreeMap::new();
-    for from in nodes.clone() {
-        for to in nodes.clone().filter(|to| to.region() != from.region()) {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.context("a socket for the relay")?;
-            sockets.insert((from.clone(), to.clone()), Arc::new(socket));
+/// Two nodes and the sockets between them: the one that the first sends to, and the one that the second does.
+type Between = (NodeName, NodeName, [Arc<UdpSocket>; 2]);
+
+/// Sockets for every pair of a new node and another with a WAN between them.
+async fn bind_pairs(new: &[NodeName], all: &BTreeMap<NodeName, SocketAddr>) -> Result<Vec<Between>> {
+    let bind = async || {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.context("a socket for the relay")?;
+        anyhow::Ok(Arc::new(socket))
+    };
+    let mut pairs = Vec::new();
+    for (index, from) in new.iter().enumerate() {
+        let is_met = |to: &NodeName| new[..index].contains(to);
+        for to in all.keys().filter(|&to| to.region() != from.region() && !is_met(to)) {
+            pairs.push((from.clone(), to.clone(), [bind().await?, bind().await?]));
         }
     }
-    Ok(sockets)
+    Ok(pairs)
 }
 
 /// What one node sends to another.

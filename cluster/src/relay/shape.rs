@@ -14,7 +14,7 @@ const QUEUE_PACKETS: usize = 4_096;
 pub(super) const DATAGRAM_BYTES_MAX: usize = 1_500 - 20 - 8;
 
 /// The dice and the clock of one direction. Pure: time is handed in, as time since the relay's start.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Shape {
     delay: Duration,
     jitter: Duration,
@@ -28,6 +28,17 @@ pub(super) struct Shape {
     free_at: Duration,
     // Packets leave in the order they came in, whatever the jitter, unless the dice say otherwise.
     last_arrival: Duration,
+}
+
+/// What is made of a line while it runs; what is not named stays.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Change {
+    /// How long a packet is under way, one way.
+    pub delay: Option<Duration>,
+    /// How many of a hundred packets are lost.
+    pub loss_percent: Option<f64>,
+    /// What the line carries, in megabits a second.
+    pub rate_mbit: Option<f64>,
 }
 
 /// What becomes of a packet.
@@ -63,6 +74,23 @@ impl Shape {
             free_at: Duration::ZERO,
             last_arrival: Duration::ZERO,
         }
+    }
+
+    /// Changes the weather from here on; what is not named stays.
+    pub(super) fn alter(&mut self, change: Change) {
+        self.delay = change.delay.unwrap_or(self.delay);
+        self.loss = change.loss_percent.map_or(self.loss, |percent| percent / 100.0);
+        self.bits_per_s = change.rate_mbit.map(|mbit| mbit * 1e6).or(self.bits_per_s);
+    }
+
+    /// How long a packet is under way, how much chance adds, and of a hundred how many are lost.
+    pub(super) fn weather(&self) -> (Duration, Duration, f64) {
+        (self.delay, self.jitter, self.loss * 100.0)
+    }
+
+    /// Takes the place of another shape, with what that one has on its way.
+    pub(super) fn follow(&mut self, other: &Self) {
+        (self.free_at, self.last_arrival) = (other.free_at, other.last_arrival);
     }
 
     /// Decides on a packet of `bytes` that comes in at `now`, while `waiting` others are in the line.
@@ -170,5 +198,24 @@ mod tests {
         let mut shape = shape("rate_mbit = 1", 1);
         let at = (0..3).map(|_| shape.fate(ms(0), 1_250, 0)).collect::<Vec<_>>();
         assert_eq!(arrivals(&at), [ms(10), ms(20), ms(30)]);
+    }
+
+    #[test]
+    fn weather_that_is_changed_holds_for_what_comes_in_later_and_keeps_the_order() {
+        let mut changed = shape("delay_ms = 100", 1);
+        let at = |fate| match fate {
+            Fate::Arrives { at, .. } => at,
+            Fate::Lost | Fate::Full | Fate::TooLong => panic!("{fate:?}"),
+        };
+        assert_eq!(at(changed.fate(Duration::ZERO, 100, 0)), Duration::from_millis(100));
+        changed.alter(Change { delay: Some(Duration::from_millis(10)), ..Change::default() });
+        let later = at(changed.fate(Duration::from_millis(1), 100, 0));
+        assert_eq!(later, Duration::from_millis(100), "it does not overtake");
+        assert_eq!(at(changed.fate(Duration::from_secs(1), 100, 0)), Duration::from_millis(1_010));
+        changed.alter(Change { loss_percent: Some(100.0), ..Change::default() });
+        assert_eq!(changed.fate(Duration::from_secs(2), 100, 0), Fate::Lost);
+        let mut made = shape("delay_ms = 100", 1);
+        made.follow(&changed);
+        assert_eq!(at(made.fate(Duration::from_secs(3), 100, 0)), Duration::from_millis(3_100));
     }
 }

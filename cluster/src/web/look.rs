@@ -8,6 +8,7 @@ use super::picture::{LinePicture, NodePicture};
 use crate::{
     api::{Api, NodeStatus},
     lab::{Lab, State},
+    relay::Weather,
     topology::{NodeName, Way},
 };
 
@@ -72,20 +73,17 @@ async fn ask(api: &Api, url: &str) -> Option<Said> {
 }
 
 fn lines(lab: &Lab) -> Vec<LinePicture> {
-    let cuts = lab.relay().cuts();
-    let line = |way: Way| {
-        let spec = lab.topology().line(&way);
-        LinePicture {
-            cut: cuts.contains(&way),
-            delay_ms: spec.map_or(0.0, |spec| spec.delay_ms),
-            jitter_ms: spec.map_or(0.0, |spec| spec.jitter_ms),
-            loss_percent: spec.map_or(0.0, |spec| spec.loss_percent),
-            slowed: false,
-            from: way.from.to_string(),
-            to: way.to.to_string(),
-        }
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let line = |(way, weather): (Way, Weather)| LinePicture {
+        from: way.from.to_string(),
+        to: way.to.to_string(),
+        cut: weather.cut,
+        delay_ms: ms(weather.delay),
+        jitter_ms: ms(weather.jitter),
+        loss_percent: weather.loss_percent,
+        slowed: weather.altered,
     };
-    lab.topology().ways().into_iter().map(line).collect()
+    lab.relay().weather().into_iter().map(line).collect()
 }
 
 /// The wall time, in milliseconds since the Unix epoch.

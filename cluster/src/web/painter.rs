@@ -155,6 +155,7 @@ impl Painter {
 fn state(node: &SeenNode, readiness: Readiness, known: Option<&Known>) -> NodeState {
     match &node.process {
         State::Down { .. } => NodeState::Down,
+        State::Paused { .. } => NodeState::Paused,
         State::Running { .. } if node.said.is_some() => match readiness {
             Readiness::CaughtUp => NodeState::Up,
             Readiness::CatchingUp | Readiness::Searching | Readiness::Unfounded | Readiness::Unknown => {

@@ -149,6 +149,60 @@ async fn a_region_that_is_cut_off_is_found_to_be_behind() {
 }
 
 #[tokio::test]
+async fn lines_are_slowed_and_made_to_lose_and_a_heal_makes_them_what_they_were() {
+    let tool = Tool::start().await;
+    assert_eq!(tool.ordered(&["slow", "eu", "us", "--delay-ms", "80"]).await, "slowed eu→us, us→eu\n");
+    let said = tool.ordered(&["lose", "eu", "ap", "5", "--one-way"]).await;
+    assert_eq!(said, "5 of a hundred packets are lost: eu→ap\n");
+    let said = tool.ordered(&["heal"]).await;
+    assert!(said.starts_with("healed ") && said.contains("eu→ap") && said.contains("us→eu"), "{said}");
+    for refused in
+        [&["lose", "eu", "us", "101"][..], &["slow", "eu", "us"], &["slow", "eu", "mars", "--delay-ms", "1"]]
+    {
+        assert_ne!(tool.order(refused).await.status.code(), Some(0), "{refused:?}");
+    }
+    tool.end().await;
+}
+
+#[tokio::test]
+async fn nodes_are_held_wiped_skewed_added_and_removed_while_the_others_go_on() {
+    let tool = Tool::start().await;
+    assert_eq!(tool.ordered(&["pause", "us"]).await, "held us-1\n");
+    assert!(tool.ordered(&["status"]).await.contains("held"));
+    assert!(tool.ordered(&["start", "us"]).await.contains("all regions answer alike"));
+    let said = tool.ordered(&["wipe", "ap"]).await;
+    assert!(
+        said.starts_with("ready with an empty disk") && said.contains("all regions answer alike"),
+        "{said}"
+    );
+    let said = tool.ordered(&["skew", "ap", "-1500"]).await;
+    assert!(said.contains("off by -1500 ms") && said.contains("all regions answer alike"), "{said}");
+    let said = tool.ordered(&["add", "eu"]).await;
+    assert!(said.contains("eu-2, http://127.0.0.1:") && said.contains("all regions answer alike"), "{said}");
+    assert_eq!(tool.ordered(&["remove", "eu-1"]).await, "eu-1 has left and is gone\n");
+    assert!(tool.ordered(&["check"]).await.contains("all regions answer alike"));
+    let said = tool.ordered(&["report"]).await;
+    let file = said.trim().strip_prefix("report: ").expect("it says where it is");
+    let page = fs::read_to_string(file).expect("it is there");
+    for wanted in
+        ["`pause us` | done", "`wipe ap` | done", "`remove eu-1` | done", "all regions answer alike"]
+    {
+        assert!(page.contains(wanted), "{wanted}: {page}");
+    }
+    tool.end().await;
+}
+
+#[tokio::test]
+async fn after_chaos_all_regions_answer_alike() {
+    let tool = Tool::start().await;
+    let said = tool.ordered(&["chaos", "--seed", "3", "--minutes", "0.2"]).await;
+    assert!(said.starts_with("chaos of seed 3: ") && said.contains("chaos is over"), "{said}");
+    let end = said.rsplit_once("chaos is over").expect("it is over").1;
+    assert!(end.contains("all regions answer alike"), "{said}");
+    tool.end().await;
+}
+
+#[tokio::test]
 async fn ctrl_c_ends_it_in_order_and_leaves_no_process() {
     let mut tool = Tool::start().await;
     let processes = tool.processes().await;
@@ -161,16 +215,21 @@ async fn ctrl_c_ends_it_in_order_and_leaves_no_process() {
 }
 
 #[tokio::test]
-async fn when_the_tool_itself_is_killed_its_nodes_end_and_another_can_start() {
+async fn when_the_tool_itself_is_killed_its_nodes_end_and_another_can_go_on_with_their_data() {
     let mut tool = Tool::start().await;
     let processes = tool.processes().await;
     tool.signal("KILL").await;
     timeout(PATIENCE, tool.up.wait()).await.expect("it ends").expect("it is our child");
     until_gone(&processes).await;
+    let of_viewers =
+        |dir: &Path| fs::metadata(dir.join("nodes/eu-1/data/store/IDENTITY")).and_then(|it| it.created());
+    let before = of_viewers(&tool.dir).expect("a node has kept something");
 
     let topology = tool.dir.with_file_name("topology.toml");
-    let again = command(&tool.dir).arg("up").arg(topology).stdout(Stdio::null()).spawn();
+    let again = command(&tool.dir).arg("up").arg(topology).arg("--keep").stdout(Stdio::null()).spawn();
     tool.up = again.expect("the tool starts");
     tool.until_it_answers().await;
+    assert_eq!(of_viewers(&tool.dir).ok(), Some(before), "it goes on with what was there");
+    assert!(tool.ordered(&["check"]).await.contains("all regions answer alike"));
     tool.end().await;
 }

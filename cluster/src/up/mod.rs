@@ -1,5 +1,9 @@
 //! `cluster up`: a lab with viewers, a board, and a socket for orders.
 
+mod chaos;
+mod orders;
+mod report;
+
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Result, ensure};
@@ -10,13 +14,14 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
+use self::report::History;
 use crate::{
     agreement::{self, Title, Vector, Verdict},
     api,
     board::Board,
     console::Console,
     control::{self, Control, Obey, Order, Outcome, Say},
-    lab::{self, KILLED, Lab, Place, State, Ways},
+    lab::{self, Earlier, KILLED, Lab, Place, State},
     topology::Topology,
     viewers::{Figures, Viewers},
     web::{Said, Scene, Web},
@@ -45,6 +50,9 @@ pub struct Up {
     /// A file, or the name of a topology that comes with the tool.
     #[arg(default_value = "three-regions")]
     topology: String,
+    /// Go on with the data of the cluster that ran before; otherwise it goes.
+    #[arg(long)]
+    keep: bool,
     /// How many viewers watch, instead of as many as the topology says.
     #[arg(long)]
     viewers: Option<usize>,
@@ -66,6 +74,7 @@ struct Cluster {
     web: Web,
     topology: String,
     said: Said,
+    history: History,
 }
 
 /// Runs until it is told to end.
@@ -122,14 +131,23 @@ async fn start(up: &Up, dir: PathBuf) -> Result<Cluster> {
     let binary = up.binary.clone().map_or_else(lab::binary, Ok)?;
     let console = Console::stdout();
     console.note(&format!("starting {} nodes in {} …", topology.nodes().len(), dir.display()));
-    let place = Place::prepare(dir)?;
+    let place = Place::prepare(dir, if up.keep { Earlier::Stays } else { Earlier::Goes })?;
     // Before the nodes, which answer its page.
     let web = Web::open(place.path()).await?;
     let lab = Lab::start(topology, &binary, place, &web.origins()).await?;
     console.note(&format!("\nconsole: {}", web.url()));
     console.note(&welcome(&lab)?);
     let (viewers, board) = (Viewers::start(&lab), Mutex::new(Board::new()));
-    Ok(Cluster { lab, viewers, console, board, web, topology: up.topology.clone(), said: Said::default() })
+    Ok(Cluster {
+        lab,
+        viewers,
+        console,
+        board,
+        web,
+        topology: up.topology.clone(),
+        said: Said::default(),
+        history: History::new(),
+    })
 }
 
 /// Where everything is and what to try.
@@ -160,6 +178,8 @@ fn welcome(lab: &Lab) -> Result<String> {
             "From a second terminal:".to_owned(),
             format!("  cluster/cut {first} {last}    cluster/cut {first} {last} --one-way    cluster/heal"),
             format!("  cluster/kill {last}      cluster/start {last}    cluster/status    cluster/check"),
+            format!("  cluster/slow {first} {last} --delay-ms 400    cluster/lose {first} {last} 5    cluster/pause {last}"),
+            format!("  cluster/wipe {last}      cluster/add {first}      cluster/chaos --minutes 2    cluster/report"),
             String::new(),
         ]);
     }
@@ -184,53 +204,10 @@ impl Cluster {
                     State::Down { why } if before != state && why != KILLED => {
                         self.console.note(&format!("{name} {why}:\n{}", self.lab.log_tail(name)));
                     }
-                    State::Down { .. } | State::Running { .. } => {}
+                    State::Down { .. } | State::Paused { .. } | State::Running { .. } => {}
                 }
             }
             known = states;
-        }
-    }
-
-    async fn carry_out(&self, order: &Order, say: &Say) -> Result<Outcome> {
-        match order {
-            Order::Cut { from, to, one_way } => {
-                let ways = if *one_way { Ways::OneWay } else { Ways::Both };
-                self.say(say, list("cut", &self.lab.cut(from, to, ways)?, "it is cut already")).await;
-                Ok(Outcome::Done)
-            }
-            Order::Heal { from, to } => {
-                let before = Vector::of_all(&self.lab).await;
-                let healed = match (from, to) {
-                    (Some(from), Some(to)) => self.lab.heal(from, to)?,
-                    (_, _) => self.lab.heal_all(),
-                };
-                let since = Instant::now();
-                self.say(say, list("healed", &healed, "nothing was cut")).await;
-                Ok(self.agree(&before, since, self.patience(), say).await)
-            }
-            Order::Kill { name } => {
-                let killed = self.lab.kill(name).await?;
-                self.say(say, list("killed", &killed, "it is down already")).await;
-                Ok(Outcome::Done)
-            }
-            Order::Start { name } => {
-                let before = Vector::of_all(&self.lab).await;
-                let since = Instant::now();
-                let started = self.lab.start_again(name).await?;
-                let what = format!("ready after {} ms:", since.elapsed().as_millis());
-                self.say(say, list(&what, &started, "it runs already")).await;
-                Ok(self.agree(&before, since, self.patience(), say).await)
-            }
-            Order::Status => {
-                for line in self.status().await? {
-                    say.line(line).await;
-                }
-                Ok(Outcome::Done)
-            }
-            Order::Check => {
-                let before = Vector::of_all(&self.lab).await;
-                Ok(self.agree(&before, Instant::now(), CHECK_WITHIN, say).await)
-            }
         }
     }
 
@@ -278,6 +255,7 @@ impl Cluster {
         for (name, state) in self.lab.nodes() {
             let state = match state {
                 State::Running { pid } => format!("process {pid}"),
+                State::Paused { pid } => format!("process {pid}, held"),
                 State::Down { why } => format!("down: {why}"),
             };
             lines.push(format!("{name}  {}  {state}", self.lab.node_url(&name)));
@@ -298,13 +276,23 @@ impl Cluster {
     async fn say(&self, say: &Say, text: String) {
         self.console.note(&text);
         self.said.note(&text);
+        self.history.note(&text);
         say.line(text).await;
     }
 }
 
 impl Obey for Cluster {
     async fn obey(&self, order: Order, say: &Say) -> Outcome {
-        match self.carry_out(&order, say).await {
+        let entry = self.history.begin(&order);
+        let outcome = self.obey_one(&order, say).await;
+        self.history.end(entry, outcome);
+        outcome
+    }
+}
+
+impl Cluster {
+    async fn obey_one(&self, order: &Order, say: &Say) -> Outcome {
+        match self.carry_out(order, say).await {
             Ok(outcome) => outcome,
             Err(error) => {
                 self.say(say, format!("{error:#}")).await;
