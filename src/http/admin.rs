@@ -225,7 +225,7 @@ fn peer_view(peer: PeerView, now: WallTime) -> PeerStatusView {
     }
 }
 
-fn digest(origins: &[OriginView]) -> String {
+pub(super) fn digest(origins: &[OriginView]) -> String {
     let mut hash = Xxh3::new();
     for view in origins {
         hash.update(view.origin.as_bytes());
@@ -234,6 +234,6 @@ fn digest(origins: &[OriginView]) -> String {
     format!("{:016x}", hash.digest())
 }
 
-fn whole_ms(duration: Duration) -> u64 {
+pub(super) fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -125,7 +125,7 @@ pub(super) async fn follow(
 }
 
 /// Asks a proxy to pass on each piece as it comes.
-const NO_BUFFER: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub(super) const NO_BUFFER: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) fn parse_cursor(text: &str) -> Result<Cursor, Problem> {
     let fix = "must be a cursor as an event's id or the header Cursor gave it";

@@ -33,6 +33,7 @@ pub mod limits;
 mod lists;
 mod news;
 mod pages;
+mod picture;
 mod places;
 mod problems;
 mod profiles;
@@ -292,6 +293,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(admin::healthz))
         .routes(routes!(admin::readyz))
         .routes(routes!(contract::serve))
+        .routes(routes!(picture::read))
+        .routes(routes!(picture::watch))
+        .routes(routes!(pages::console::read))
+        .routes(routes!(pages::console::file))
         .routes(routes!(pages::docs::read))
         .routes(routes!(problems::page::index))
         .routes(routes!(problems::page::read))

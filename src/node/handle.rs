@@ -106,6 +106,11 @@ impl Handle {
         self.shared.reader.cold().rotten()
     }
 
+    /// What is kept on disk and not yet written there, in bytes; `None` where the store cannot say.
+    pub fn storage_bytes(&self) -> Option<u64> {
+        self.shared.reader.cold().bytes()
+    }
+
     /// What is counted.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters

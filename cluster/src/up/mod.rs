@@ -42,6 +42,9 @@ const HELD_AT_MOST: Duration = Duration::from_secs(10);
 /// Titles compared at most, evenly chosen; all of them, for any population that fits on a screen of patience.
 const TITLES_COMPARED_MAX: usize = 2_000;
 
+/// Titles of which the last acknowledged report is looked for at rest, at most, evenly chosen.
+const LOST_LOOKED_FOR_MAX: usize = 500;
+
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What to start.
@@ -239,8 +242,19 @@ impl Cluster {
         let _held = self.viewers.rest().await;
         match agreement::compare(&self.lab, &self.titles(), HELD_AT_MOST).await {
             // What was apart is what took time; the rest is what was written since.
-            Verdict::Alike { titles, nodes, .. } => Verdict::Alike { after, titles, nodes },
+            Verdict::Alike { titles, nodes, .. } => {
+                self.look_for_lost().await;
+                Verdict::Alike { after, titles, nodes }
+            }
             verdict @ (Verdict::Behind { .. } | Verdict::Different { .. }) => verdict,
+        }
+    }
+
+    /// With the viewers held and all nodes alike, one node speaks for all.
+    async fn look_for_lost(&self) {
+        if let Some(node) = self.lab.running().first() {
+            // A node that does not answer just now is no loss; the next look tells.
+            let _ = self.viewers.count_lost(&self.lab.node_url(node), LOST_LOOKED_FOR_MAX).await;
         }
     }
 

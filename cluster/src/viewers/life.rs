@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::{
     Audience,
     player::{Player, ms},
+    tally::Last,
 };
 use crate::{
     agreement::Title,
@@ -49,6 +50,8 @@ pub(super) struct Viewer {
     fled: Option<(usize, Instant)>,
     device: u32,
     dice: ChaCha8Rng,
+    // When the report in hand was to be sent.
+    due: Instant,
     audience: Arc<Audience>,
 }
 
@@ -80,6 +83,7 @@ impl Viewer {
             fled: None,
             device: 0,
             dice,
+            due: Instant::now(),
             audience,
         }
     }
@@ -133,12 +137,19 @@ impl Viewer {
 
     /// Watches until the viewer has enough of it, or of the device.
     async fn watch(&mut self, watching: &mut Watching) -> Left {
+        self.audience.tally.sits_down();
+        let left = self.watch_on(watching).await;
+        self.audience.tally.leaves();
+        left
+    }
+
+    async fn watch_on(&mut self, watching: &mut Watching) -> Left {
         let mut ticks = interval(self.audience.interval);
         // A player that was held up reports once, of where it is, and not once for every time it missed.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
         loop {
-            ticks.tick().await;
+            self.due = ticks.tick().await;
             let now = Instant::now();
             if watching.player.at_end(now) {
                 self.report(watching, Event::Ended).await;
@@ -189,6 +200,11 @@ impl Viewer {
                 match answer {
                     Ok(said) => {
                         self.audience.regions[region].meter.acknowledged(sent_at.elapsed());
+                        let last = said.dot.clone().map(|dot| Last { region, dot, at: Instant::now() });
+                        self.audience.tally.acknowledged(&watching.title, last, self.due.elapsed());
+                        if region != self.region {
+                            self.audience.tally.failed_over();
+                        }
                         watching.acknowledged = said.dot.map(|dot| (heartbeat, dot));
                         if let Some(token) = said.token {
                             watching.player.adopt(token, sent_at);
@@ -209,6 +225,7 @@ impl Viewer {
         }
         // Nobody took it: the next report supersedes it, and what stands until then is not known.
         watching.acknowledged = None;
+        self.audience.tally.forget(&watching.title);
     }
 
     /// Takes up another device in another region, asks there where to go on, and checks the answer.
@@ -240,9 +257,13 @@ impl Viewer {
                 counts.stale.fetch_add(1, Relaxed);
             }
             Ok(Found { point: Some(point), .. }) if point.position_ms == last.position_ms => {
+                self.audience.tally.off_by(0);
                 counts.right.fetch_add(1, Relaxed);
             }
             Ok(Found { point, .. }) => {
+                let off =
+                    point.as_ref().map_or(last.position_ms, |it| it.position_ms.abs_diff(last.position_ms));
+                self.audience.tally.off_by(off);
                 let said = point.map_or("nothing".to_owned(), |point| format!("{} ms", point.position_ms));
                 let was = last.position_ms;
                 counts.wrong(format!(

@@ -14,6 +14,7 @@ mod figures;
 mod life;
 mod meter;
 mod player;
+mod tally;
 
 pub use self::{
     figures::{AckMs, Figures, Quantiles, VisibleMs},
@@ -32,10 +33,20 @@ use std::{
 use tokio::{
     sync::{RwLock, RwLockWriteGuard},
     task::JoinSet,
+    time::sleep,
 };
 
-use self::{life::Viewer, meter::Meter};
-use crate::{agreement::Title, api::Api, lab::Lab, topology::RegionName};
+use self::{
+    life::Viewer,
+    meter::Meter,
+    tally::{Last, Tally},
+};
+use crate::{
+    agreement::Title,
+    api::{Api, ApiError},
+    lab::Lab,
+    topology::RegionName,
+};
 
 /// Viewers watching. They stop when dropped.
 #[derive(Debug)]
@@ -54,6 +65,7 @@ struct Audience {
     resting: RwLock<()>,
     titles: Mutex<BTreeSet<Title>>,
     hand_overs: HandOverCounts,
+    tally: Tally,
 }
 
 #[derive(Debug)]
@@ -98,10 +110,14 @@ impl Viewers {
             resting: RwLock::new(()),
             titles: Mutex::default(),
             hand_overs: HandOverCounts::default(),
+            tally: Tally::new(),
         });
         let mut lives = JoinSet::new();
         for number in 0..spec.count {
             lives.spawn(Viewer::new(number, lab.topology().seed, Arc::clone(&audience)).live());
+        }
+        for (from, to) in audience.pairs() {
+            lives.spawn(follow(Arc::clone(&audience), from, to));
         }
         Self { audience, _lives: lives }
     }
@@ -125,7 +141,28 @@ impl Viewers {
     pub fn figures(&self) -> Figures {
         let moves = self.hand_overs();
         let resumes = moves.right + moves.stale + moves.wrong;
-        Figures { resumes, wrong_resumes: moves.wrong, stale_resumes: moves.stale, ..Figures::default() }
+        #[expect(clippy::cast_precision_loss, reason = "a share that is shown with two digits")]
+        let wrong_percent = (resumes > 0).then(|| moves.wrong as f64 * 100.0 / resumes as f64);
+        let (wrong_resumes, stale_resumes) = (moves.wrong, moves.stale);
+        Figures { resumes, wrong_resumes, wrong_percent, stale_resumes, ..self.audience.tally.figures() }
+    }
+
+    /// Asks a node for what was acknowledged last of each title, up to `max` titles, and takes note of how many of
+    /// these reports it does not know of. To be asked at rest, with all viewers held, when all nodes are alike.
+    ///
+    /// # Errors
+    /// The node may not answer.
+    pub async fn count_lost(&self, node: &str, max: usize) -> Result<u64, ApiError> {
+        let reports = self.audience.tally.last();
+        let step = reports.len().div_ceil(max).max(1);
+        let mut missing = 0;
+        for (title, Last { dot, .. }) in reports.into_iter().step_by(step) {
+            let found =
+                self.audience.api.resume_point(node, &title.profile, &title.content, Some(&dot)).await?;
+            missing += u64::from(found.stale);
+        }
+        self.audience.tally.lost(missing);
+        Ok(missing)
     }
 
     /// How the changes of device and region went so far.
@@ -140,7 +177,39 @@ impl Viewers {
     }
 }
 
+/// How often a report of one region is looked for in another.
+const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+
+/// Follows one report after the other from the region that acknowledged it to another, for ever: that one is asked for an
+/// answer that knows the report, and gives it when it does.
+async fn follow(audience: Arc<Audience>, from: usize, to: usize) {
+    let mut seen = None;
+    loop {
+        sleep(FOLLOW_EVERY).await;
+        let Some((title, last)) =
+            audience.tally.newest_of(from).filter(|newest| seen.as_ref() != Some(newest))
+        else {
+            continue;
+        };
+        let url = &audience.regions[to].urls[0];
+        let found = audience.api.resume_point(url, &title.profile, &title.content, Some(&last.dot)).await;
+        // What does not come within a node's own patience says nothing of how long it takes.
+        if found.is_ok_and(|found| !found.stale) {
+            let [from, to] = [from, to].map(|region| audience.regions[region].name.as_str());
+            audience.tally.visible(from, to, last.at.elapsed());
+        }
+        seen = Some((title, last));
+    }
+}
+
 impl Audience {
+    /// Every two regions, in either order.
+    fn pairs(&self) -> Vec<(usize, usize)> {
+        let all = 0..self.regions.len();
+        let pairs = all.clone().flat_map(|from| all.clone().map(move |to| (from, to)));
+        pairs.filter(|(from, to)| from != to).collect()
+    }
+
     fn titles(&self) -> MutexGuard<'_, BTreeSet<Title>> {
         self.titles.lock().expect("nothing panics while it holds the titles")
     }

@@ -25,3 +25,6 @@ pub use self::{
     said::Said,
     server::{Scene, Web},
 };
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ use super::guard;
 use crate::control::{Answer, Obey, Order, Outcome, Say};
 
 /// Orders are given by hand; whoever gives more at once than this is told to come again, with 503.
-const ORDERS_AT_ONCE: usize = 8;
+pub(super) const ORDERS_AT_ONCE: usize = 8;
 
 /// Takes orders. Those under way end when it is dropped.
 #[derive(Debug)]

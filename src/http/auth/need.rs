@@ -38,7 +38,7 @@ impl Need {
 fn of(method: &Method, pattern: &str) -> Need {
     match pattern {
         "/healthz" | "/readyz" | "/sdk/playmark.js" | "/sdk/playmark.d.ts" | "/openapi.json" | "/docs"
-        | "/problems" | "/problems/{name}" => Need::Nothing,
+        | "/console" | "/console/{file}" | "/problems" | "/problems/{name}" => Need::Nothing,
         "/v1/sessions" | "/v1/heartbeats" | "/v1/sync" => Need::Handlers,
         "/v1/changes" => Need::Everybody(&[Scope::Events]),
         // A dot of an erasure is known to whoever has commanded it, and says nothing of anybody.

@@ -5,6 +5,7 @@
 //! and there is nothing in them that could turn on whoever reads them. What was refused is a ready-made viewer
 //! of such documents: megabytes of script, most of which are loaded from somebody else's server.
 
+pub(super) mod console;
 pub(super) mod docs;
 mod schemas;
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rocksdb::{
-    ColumnFamily, DB, DBRawIterator, ErrorKind, IterateBounds, Options, PrefixRange, ReadOptions,
+    ColumnFamily, DB, DBRawIterator, ErrorKind, IterateBounds, Options, PrefixRange, ReadOptions, properties,
     statistics::Ticker,
 };
 
@@ -72,6 +72,18 @@ impl RocksReader {
     /// How often a register was met that fails its check, since the store was opened.
     pub fn rotten(&self) -> u64 {
         self.shared.rotten.load(Ordering::Relaxed)
+    }
+
+    /// What all tables and the registers that wait to become one take, in bytes; `None` where RocksDB cannot say.
+    pub fn bytes(&self) -> Option<u64> {
+        let of =
+            |family: Family, what| self.db().property_int_value_cf(self.family(family), what).ok().flatten();
+        let mut bytes = 0;
+        for family in [Family::Registers, Family::Changes, Family::Vector, Family::Notes] {
+            bytes += of(family, properties::TOTAL_SST_FILES_SIZE)?;
+            bytes += of(family, properties::CUR_SIZE_ALL_MEM_TABLES)?;
+        }
+        Some(bytes)
     }
 
     /// How often the write-ahead log was synced to the device, since the store was opened.

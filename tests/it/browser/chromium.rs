@@ -1,4 +1,5 @@
 //! Chromium, remote-controlled.
+#![allow(dead_code, reason = "each of the tests that share it uses a part of it")]
 
 use std::{
     process::{Command as Program, Stdio},
@@ -70,7 +71,8 @@ impl Browser {
     pub(super) async fn until(&self, expression: &str) {
         let deadline = Instant::now() + WITHIN;
         while self.look(&format!("Boolean({expression})")).await != json!(true) {
-            let heard = self.look("[window.heard, video.currentTime, video.error?.message]").await;
+            let heard =
+                self.look("[window.heard, window.video?.currentTime, window.video?.error?.message]").await;
             assert!(Instant::now() < deadline, "never: {expression}; heard {heard}");
             sleep(LOOK_EVERY).await;
         }
@@ -142,6 +144,33 @@ impl Browser {
         self.look("Math.round(video.currentTime * 1000)").await.as_u64().expect("a place")
     }
 
+    /// Runs a script that calls its last argument when it is done, and gives what that is called with.
+    pub(super) async fn run(&self, script: &str) -> Value {
+        self.client.execute_async(script, Vec::new()).await.unwrap_or_else(|why| panic!("{script}: {why}"))
+    }
+
+    /// Makes the window so large.
+    pub(super) async fn resize(&self, width: u32, height: u32) {
+        self.client.set_window_size(width, height).await.expect("a window has a size");
+    }
+
+    /// A picture of the window, as PNG.
+    pub(super) async fn picture(&self) -> Vec<u8> {
+        self.client.screenshot().await.expect("it can be drawn")
+    }
+
+    /// What pages have said on the console since it was last asked, of warnings and worse.
+    pub(super) async fn complaints(&self) -> Vec<String> {
+        let session = self.client.session_id().await.expect("it is there").expect("it has begun");
+        let url = format!("{}/session/{session}/se/log", self.address);
+        let answer =
+            reqwest::Client::new().post(url).body(json!({"type": "browser"}).to_string()).send().await;
+        let told: Value = answer.expect("it answers").json().await.expect("it is JSON");
+        let entries = told["value"].as_array().cloned().unwrap_or_else(|| panic!("{told}"));
+        let bad = entries.iter().filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
+        bad.map(|entry| entry["message"].to_string()).collect()
+    }
+
     /// Closes the tab that is open, as a viewer does, and leaves the browser with an empty one.
     pub(super) async fn close_tab(&self) {
         let page = self.client.window().await.expect("a tab is open");
@@ -211,7 +240,10 @@ fn capabilities(profile: &TempDir) -> Capabilities {
         "--autoplay-policy=no-user-gesture-required",
         &profile,
     ];
-    let Value::Object(capabilities) = json!({ "goog:chromeOptions": { "args": flags } }) else {
+    let logs = json!({ "browser": "ALL" });
+    let Value::Object(capabilities) =
+        json!({ "goog:chromeOptions": { "args": flags }, "goog:loggingPrefs": logs })
+    else {
         unreachable!("it is written as an object")
     };
     capabilities

@@ -7,6 +7,7 @@ mod beats;
 mod bodies;
 mod changes;
 mod commands;
+mod console;
 mod contract;
 mod cors;
 mod erasing;
