@@ -17,6 +17,7 @@ pub mod control;
 mod environment;
 pub mod lab;
 pub mod relay;
+pub mod top;
 pub mod topology;
 pub mod up;
 pub mod viewers;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use cluster::{
     control::{self, Order},
+    top::{self, Top},
     up::{self, Up},
 };
 
@@ -20,6 +21,8 @@ struct Arguments {
 enum Task {
     /// Start everything and show what happens, until Ctrl-C.
     Up(Up),
+    /// Watch the cluster in this terminal; q quits.
+    Top(Top),
     #[command(flatten)]
     Order(Order),
 }
@@ -28,6 +31,10 @@ enum Task {
 async fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Up(up) => up::run(up).await,
+        Task::Top(show) => match control::state_dir() {
+            Ok(dir) => top::run(&dir, &show).await,
+            Err(error) => Err(error),
+        },
         Task::Order(order) => match control::state_dir() {
             Ok(dir) => control::give(&dir, &order).await,
             Err(error) => Err(error),

@@ -21,7 +21,7 @@ mod server;
 mod stream;
 
 pub use self::{
-    picture::Picture,
+    picture::{NodeState, Picture},
     said::Said,
     server::{Scene, Web},
 };
