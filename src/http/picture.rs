@@ -1,7 +1,8 @@
 //! `GET /v1/admin/picture`: a cluster at one moment, as this node knows it, for whoever watches.
 //!
 //! The console draws it, and a laboratory draws the same of a whole cluster under the same path; so whoever reads
-//! one reads both. What is not known is `null` and never a guess. As server-sent events it comes once a second, with
+//! one reads both. What is not known is absent and never a guess. A laboratory adds what
+//! viewers see and what orders said. As server-sent events it comes once a second, with
 //! what passed since the one before.
 
 use std::{convert::Infallible, time::Duration};
@@ -48,12 +49,6 @@ pub(super) struct Picture {
     lines: [(); 0],
     /// How far this node is behind each of its peers.
     divergence: Vec<Divergence>,
-    /// What viewers see; a node knows nothing of that.
-    #[schema(value_type = Option<Object>)]
-    viewers: Option<()>,
-    /// What only a laboratory can tell.
-    #[schema(value_type = Option<Object>)]
-    lab: Option<()>,
 }
 
 /// A node, as far as it is known.
@@ -64,22 +59,29 @@ struct NodePicture {
     /// Where it stands.
     region: String,
     /// The base of its HTTP API.
+    #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     /// `up`, `starting`, `paused`, `down` or `unknown`.
     state: String,
     /// `caught-up`, or what keeps it from answering; `unknown` of a peer.
     readiness: String,
     /// Heartbeats acknowledged a second, since the picture before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     heartbeats_per_s: Option<f64>,
     /// How long its life has lasted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     uptime_ms: Option<u64>,
     /// Its system time less that of who draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
     clock_offset_ms: Option<i64>,
     /// How full its inbox is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     inbox: Option<InboxView>,
     /// What it keeps on disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
     storage_bytes: Option<u64>,
     /// Equal on nodes that hold the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
     /// What an operator should look at, in words.
     alarms: Vec<String>,
@@ -107,10 +109,13 @@ struct LinkPicture {
     /// `up`, `dialing` or `down`.
     state: String,
     /// The round trip.
+    #[serde(skip_serializing_if = "Option::is_none")]
     rtt_ms: Option<u64>,
     /// Bytes sent a second, since the picture before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     bytes_per_s: Option<f64>,
     /// What last went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
 }
 
@@ -124,6 +129,7 @@ struct Divergence {
     /// By how much the one is behind; 0 where it holds all that the other has told of.
     behind_ms: u64,
     /// How many writes that is; a node does not count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     writes: Option<u64>,
 }
 
@@ -251,8 +257,7 @@ async fn draw(app: &App, before: Option<&Before>) -> Result<(Picture, Before), P
     let nodes = std::iter::once(own).chain(peers.into_iter().map(peer_picture)).collect();
     let at_ms = node.now().wall.as_ms();
     let (drawn_by, cluster) = (name.name, name.cluster);
-    let picture =
-        Picture { at_ms, drawn_by, cluster, nodes, links, lines: [], divergence, viewers: None, lab: None };
+    let picture = Picture { at_ms, drawn_by, cluster, nodes, links, lines: [], divergence };
     Ok((picture, counted))
 }
 

@@ -120,7 +120,7 @@ function stateOf(picture, one, other) {
   const between = (from, to) => (from === one && to === other) || (from === other && to === one);
   const lines = picture.lines.filter((line) => between(line.from, line.to));
   const links = picture.links.filter((link) => between(region[link.from], region[link.to]));
-  const trips = links.map((link) => link.rtt_ms).filter((trip) => trip !== null);
+  const trips = links.map((link) => link.rtt_ms).filter((trip) => typeof trip === "number");
   const words = trips.length ? `${duration(Math.min(...trips))} round trip` : "no round trip";
   const cut = lines.filter((line) => line.cut).length;
   if (lines.length && cut === lines.length) return { state: "cut", words: "cut" };

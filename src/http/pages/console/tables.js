@@ -53,7 +53,7 @@ export class Nodes {
       return { key: node.name, cells: [
         node.name, node.region, { text: state, tone: TONES[node.state] }, number(node.heartbeats_per_s, 1),
         node.lag.length ? behind.join(", ") || "nobody" : nothing, bytes(node.storage_bytes),
-        clock === null ? nothing : { text: `${clock > 0 ? "+" : ""}${number(clock)} ms`, tone: Math.abs(clock) > 1_000 ? "bad" : undefined },
+        clock === null || clock === undefined ? nothing : { text: `${clock > 0 ? "+" : ""}${number(clock)} ms`, tone: Math.abs(clock) > 1_000 ? "bad" : undefined },
         node.inbox ? `${number(node.inbox.len)} of ${number(node.inbox.max)}` : nothing, duration(node.uptime_ms),
         node.alarms.length ? { text: node.alarms.join("; "), tone: "bad" } : "none",
       ] };
