@@ -2,23 +2,23 @@
 //!
 //! Written from the API's description alone: what is not described here is not relied on.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
+use axum::{
+    body::Bytes,
+    http::{HeaderName, Request, Response, StatusCode, header},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::web::Picture;
-
-/// A node that has not answered by then has failed, for a player. Above the two seconds a node may wait on a `?after=`.
-const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
-
-/// A local process answers a handshake at once or is not there.
-const CONNECT_WITHIN: Duration = Duration::from_millis(500);
+use crate::{
+    http::{Http, Unreachable},
+    web::Picture,
+};
 
 /// A client of any node's API. Cheap to clone; connections are shared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Api {
-    http: Client,
+    http: Http,
 }
 
 /// A session just opened.
@@ -27,7 +27,9 @@ pub struct Opened {
     /// The session's id.
     pub session: String,
     /// What its heartbeats carry.
-    pub token: String,
+    pub token: Arc<str>,
+    /// When its time line begins, on that of the replica set.
+    pub anchor_ms: u64,
     /// Where the title stands.
     pub resume: Option<ResumePoint>,
 }
@@ -57,7 +59,7 @@ pub struct Found {
 #[derive(Clone, Debug, Serialize)]
 pub struct Heartbeat {
     /// The session's token at the time of the sample.
-    pub token: String,
+    pub token: Arc<str>,
     /// Counts the session's reports.
     pub seq: u32,
     /// From the asking for the token to the sample, or to the last movement.
@@ -90,6 +92,8 @@ pub enum Event {
     Stopped,
     /// The title is over.
     Ended,
+    /// The player gives up.
+    Failed,
 }
 
 /// What a node answers a heartbeat.
@@ -100,7 +104,89 @@ pub struct Acknowledged {
     /// The dot a later read can demand.
     pub dot: Option<String>,
     /// A token to go on with.
-    pub token: Option<String>,
+    pub token: Option<Arc<str>>,
+}
+
+/// What a device says that was away.
+#[derive(Clone, Default, Debug, Serialize)]
+pub struct Away {
+    /// Whose it is.
+    pub profile: String,
+    /// What its clocks say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clocks: Option<AwayClocks>,
+    /// The sessions that began without a token.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<AwaySession>,
+    /// What was reported in sessions that have one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub heartbeats: Vec<Heartbeat>,
+}
+
+/// The clocks of a device.
+#[derive(Clone, Debug, Serialize)]
+pub struct AwayClocks {
+    /// `boot` counts while it sleeps, `active` does not.
+    pub clock: &'static str,
+    /// What its wall clock says now.
+    pub sent_at_ms: i64,
+}
+
+/// A session that began without a node.
+#[derive(Clone, Debug, Serialize)]
+pub struct AwaySession {
+    /// What was watched.
+    pub content: String,
+    /// An id that the device made.
+    pub session: String,
+    /// On what.
+    pub device: String,
+    /// From its beginning to its last sample.
+    pub elapsed_ms: u64,
+    /// From its beginning to now.
+    pub sent_elapsed_ms: u64,
+    /// What the wall clock said when it began.
+    pub occurred_at_ms: i64,
+}
+
+/// What a node answers a device that was away.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WhatHappened {
+    /// The node's system time.
+    pub now_ms: u64,
+    /// One for each session.
+    #[serde(default)]
+    pub tokens: Vec<AwayToken>,
+    /// What became of the heartbeats.
+    pub heartbeats: Option<Results>,
+}
+
+/// A token for a session, or why there is none.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AwayToken {
+    /// The token.
+    pub token: Option<Arc<str>>,
+    /// Why there is none.
+    pub problem: Option<Document>,
+}
+
+/// What became of several heartbeats, in their order.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Results {
+    /// One for each.
+    pub results: Vec<Acknowledged>,
+}
+
+/// A problem document, as far as anybody here cares.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Document {
+    /// What kind of problem.
+    pub title: Option<String>,
+    /// This one.
+    pub detail: Option<String>,
+    token: Option<Arc<str>>,
+    #[serde(default)]
+    stale: bool,
 }
 
 /// What a node says of itself.
@@ -168,12 +254,12 @@ pub struct Peer {
 #[derive(Debug)]
 pub enum ApiError {
     /// Nobody answered, or not to the end: whether a write stands is unknown. Worth a retry, at any node.
-    Unreachable(reqwest::Error),
+    Unreachable(Unreachable),
     /// The node answered and declined.
     Refused(Problem),
 }
 
-/// A problem document, as far as a player cares.
+/// Why a node declined.
 #[derive(Debug)]
 pub struct Problem {
     /// The status.
@@ -181,19 +267,12 @@ pub struct Problem {
     /// What it says of itself.
     pub detail: String,
     /// A token to go on with.
-    pub token: Option<String>,
+    pub token: Option<Arc<str>>,
     /// The node has not yet seen what the question demanded.
     pub stale: bool,
 }
 
 impl Api {
-    /// A client that expects every node on this machine.
-    pub fn new() -> reqwest::Result<Self> {
-        let http =
-            Client::builder().no_proxy().connect_timeout(CONNECT_WITHIN).timeout(ANSWER_WITHIN).build()?;
-        Ok(Self { http })
-    }
-
     /// Opens a session; the answer says where to go on.
     pub async fn open(
         &self,
@@ -203,18 +282,23 @@ impl Api {
         device: &str,
     ) -> Result<Opened, ApiError> {
         let body = BTreeMap::from([("profile", profile), ("content", content), ("device", device)]);
-        read(self.http.post(format!("{node}/v1/sessions")).json(&body)).await
+        read(&self.post(node, "/v1/sessions", &body).await?)
     }
 
     /// Sends one heartbeat.
     pub async fn heartbeat(&self, node: &str, heartbeat: &Heartbeat) -> Result<Acknowledged, ApiError> {
-        let response = answer(self.http.post(format!("{node}/v1/heartbeats")).json(heartbeat)).await?;
-        let dot = text_of(&response, "dot");
+        let response = self.post(node, "/v1/heartbeats", heartbeat).await?;
+        let dot = text_of(&response, &DOT);
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(Acknowledged { dot, ..Acknowledged::default() });
         }
-        let said: Acknowledged = response.json().await.map_err(ApiError::Unreachable)?;
+        let said: Acknowledged = read(&response)?;
         Ok(Acknowledged { dot: said.dot.or(dot), ..said })
+    }
+
+    /// Says what a device did while it was away.
+    pub async fn sync(&self, node: &str, away: &Away) -> Result<WhatHappened, ApiError> {
+        read(&self.post(node, "/v1/sync", away).await?)
     }
 
     /// Asks where a title stands, of a node that should have seen `after`, and waits for it a little.
@@ -226,7 +310,8 @@ impl Api {
         after: Option<&str>,
     ) -> Result<Found, ApiError> {
         let after = after.map(|dot| format!("?after={dot}")).unwrap_or_default();
-        match read::<ResumePoint>(self.http.get(resume_point_url(node, profile, content) + &after)).await {
+        let answer = self.get(node, &(resume_point_path(profile, content) + &after)).await;
+        match answer.and_then(|answer| read::<ResumePoint>(&answer)) {
             Ok(point) => Ok(Found { stale: point.stale, point: Some(point) }),
             Err(ApiError::Refused(problem)) if problem.status == StatusCode::NOT_FOUND => {
                 Ok(Found { point: None, stale: problem.stale })
@@ -242,8 +327,8 @@ impl Api {
         profile: &str,
         content: &str,
     ) -> Result<Option<String>, ApiError> {
-        match answer(self.http.get(resume_point_url(node, profile, content))).await {
-            Ok(response) => Ok(text_of(&response, header::ETAG.as_str())),
+        match self.get(node, &resume_point_path(profile, content)).await {
+            Ok(response) => Ok(text_of(&response, &header::ETAG)),
             Err(ApiError::Refused(problem)) if problem.status == StatusCode::NOT_FOUND => Ok(None),
             Err(error) => Err(error),
         }
@@ -251,74 +336,86 @@ impl Api {
 
     /// Asks a node about itself.
     pub async fn status(&self, node: &str) -> Result<NodeStatus, ApiError> {
-        read(self.http.get(format!("{node}/v1/admin/status"))).await
+        read(&self.get(node, "/v1/admin/status").await?)
     }
 
     /// Asks a node for the picture that it draws itself.
     pub async fn picture(&self, node: &str) -> Result<Picture, ApiError> {
-        read(self.http.get(format!("{node}/v1/admin/picture"))).await
+        read(&self.get(node, "/v1/admin/picture").await?)
     }
 
     /// Asks a node for a file of its own, as it is.
-    pub async fn file(&self, node: &str, path: &str) -> Result<Response, ApiError> {
-        answer(self.http.get(format!("{node}{path}"))).await
+    pub async fn file(&self, node: &str, path: &str) -> Result<Response<Bytes>, ApiError> {
+        self.get(node, path).await
     }
 
     /// Says whether a node takes requests.
     pub async fn ready(&self, node: &str) -> bool {
-        answer(self.http.get(format!("{node}/readyz"))).await.is_ok()
+        self.get(node, "/readyz").await.is_ok()
+    }
+
+    async fn get(&self, node: &str, path: &str) -> Result<Response<Bytes>, ApiError> {
+        let request = Request::get(path).body(Bytes::new().into()).expect("paths are made of plain names");
+        self.ask(node, request).await
+    }
+
+    async fn post(
+        &self,
+        node: &str,
+        path: &'static str,
+        body: &impl Serialize,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let body = serde_json::to_vec(body).expect("what is sent can be written as JSON");
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        let request = request.body(Bytes::from(body).into()).expect("a path and a header");
+        self.ask(node, request).await
+    }
+
+    async fn ask(
+        &self,
+        node: &str,
+        request: Request<http_body_util::Full<Bytes>>,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let response = self.http.exchange(node, request).await.map_err(ApiError::Unreachable)?;
+        if response.status().is_success() { Ok(response) } else { Err(ApiError::Refused(problem(&response))) }
     }
 }
+
+const DOT: HeaderName = HeaderName::from_static("dot");
 
 /// Where a title's resume point is found.
 pub fn resume_point_url(node: &str, profile: &str, content: &str) -> String {
-    format!("{node}/v1/profiles/{profile}/resume-points/{content}")
+    format!("{node}{}", resume_point_path(profile, content))
 }
 
-async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ApiError> {
-    answer(request).await?.json().await.map_err(ApiError::Unreachable)
+fn resume_point_path(profile: &str, content: &str) -> String {
+    format!("/v1/profiles/{profile}/resume-points/{content}")
 }
 
-async fn answer(request: RequestBuilder) -> Result<Response, ApiError> {
-    let response = request.send().await.map_err(ApiError::Unreachable)?;
-    if response.status().is_success() {
-        Ok(response)
-    } else {
-        Err(ApiError::Refused(problem(response).await))
-    }
+fn read<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, ApiError> {
+    serde_json::from_slice(response.body())
+        .map_err(|why| ApiError::Unreachable(Unreachable::BrokeOff(Box::new(why))))
 }
 
-async fn problem(response: Response) -> Problem {
-    #[derive(Default, Deserialize)]
-    struct Document {
-        title: Option<String>,
-        detail: Option<String>,
-        token: Option<String>,
-        #[serde(default)]
-        stale: bool,
-    }
-
-    let status = response.status();
+fn problem(response: &Response<Bytes>) -> Problem {
     // A body that is no problem document leaves the status to speak for itself.
-    let said: Document = response.json().await.unwrap_or_default();
+    let said: Document = serde_json::from_slice(response.body()).unwrap_or_default();
     Problem {
-        status,
+        status: response.status(),
         detail: said.detail.or(said.title).unwrap_or_default(),
         token: said.token,
         stale: said.stale,
     }
 }
 
-fn text_of(response: &Response, name: &str) -> Option<String> {
+fn text_of(response: &Response<Bytes>, name: &HeaderName) -> Option<String> {
     response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(error) if error.is_timeout() => f.write_str("no answer in time"),
-            Self::Unreachable(error) if error.is_connect() => f.write_str("nobody listens"),
-            Self::Unreachable(error) => write!(f, "the answer broke off: {error}"),
+            Self::Unreachable(why) => why.fmt(f),
             Self::Refused(problem) => write!(f, "{}: {}", problem.status.as_u16(), problem.detail),
         }
     }

@@ -15,6 +15,7 @@ mod board;
 mod console;
 pub mod control;
 mod environment;
+mod http;
 pub mod lab;
 pub mod relay;
 pub mod top;

@@ -8,6 +8,11 @@ use cluster::{
     top::{self, Top},
     up::{self, Up},
 };
+use tikv_jemallocator::Jemalloc;
+
+/// Thousands of viewers take memory with each report, and the system's own allocator lets them wait for each other.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// A multi-region Playmark on one machine: real processes, a WAN between them, and viewers.
 #[derive(Debug, Parser)]

@@ -53,7 +53,7 @@ pub async fn run(dir: &Path, top: &Top) -> Result<ExitCode> {
         return Ok(ExitCode::from(3));
     };
     let base = url.trim().trim_end_matches("/console").to_owned();
-    let api = Api::new()?;
+    let api = Api::default();
     if top.once || !stdout().is_terminal() {
         let picture = api.picture(&base).await.context("the console does not answer")?;
         // Whoever reads only the first lines has had enough.

@@ -19,6 +19,9 @@ const SHIPPED: [(&str, &str); 7] = [
 /// Three regions of nine nodes are already twenty-seven processes; more than this is a slip of the pen.
 pub const NODES_MAX: usize = 64;
 
+/// A player that reports less often says next to nothing.
+pub const INTERVAL_MAX: Duration = Duration::from_mins(1);
+
 /// A whole world on one machine, as read from a file in `topologies/`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +98,10 @@ pub struct ViewersSpec {
     pub count: usize,
     /// How often each player reports.
     pub heartbeat_interval_ms: u64,
+    /// How seldom, at most: each device draws its interval between the two. Absent: all alike.
+    pub heartbeat_interval_max_ms: Option<u64>,
+    /// How many times as fast as it is written in their habits viewers live.
+    pub haste: f64,
 }
 
 /// The name of a region.
@@ -149,8 +156,7 @@ impl Topology {
         for line in &self.lines {
             line.check(&seen)?;
         }
-        ensure!(self.viewers.heartbeat_interval_ms > 0, "viewers.heartbeat_interval_ms: must be above 0");
-        Ok(())
+        self.viewers.check()
     }
 
     /// All nodes, region by region.
@@ -232,9 +238,30 @@ impl LineSpec {
     }
 }
 
+impl ViewersSpec {
+    /// Says what of it no viewer can live with.
+    pub fn check(&self) -> Result<()> {
+        let [shortest, longest] = self.intervals();
+        ensure!(!shortest.is_zero(), "viewers.heartbeat_interval_ms: must be above 0");
+        ensure!(longest <= INTERVAL_MAX, "viewers.heartbeat_interval_ms: must be {INTERVAL_MAX:?} at most");
+        ensure!(
+            shortest <= longest,
+            "viewers.heartbeat_interval_max_ms: must not be below heartbeat_interval_ms"
+        );
+        ensure!((0.1..=100.0).contains(&self.haste), "viewers.haste: must lie between 0.1 and 100");
+        Ok(())
+    }
+
+    /// The shortest and the longest interval between two reports of a player.
+    pub fn intervals(&self) -> [Duration; 2] {
+        let longest = self.heartbeat_interval_max_ms.unwrap_or(self.heartbeat_interval_ms);
+        [self.heartbeat_interval_ms, longest].map(Duration::from_millis)
+    }
+}
+
 impl Default for ViewersSpec {
     fn default() -> Self {
-        Self { count: 0, heartbeat_interval_ms: 1_000 }
+        Self { count: 0, heartbeat_interval_ms: 1_000, heartbeat_interval_max_ms: None, haste: 1.0 }
     }
 }
 
@@ -364,5 +391,10 @@ mod tests {
         assert!(refused(&format!("{eu}nodes = 65")).contains("more than 64"));
         assert!(refused(&format!("{eu}[[regions]]\nname = 'E U'")).contains("no region's name"));
         assert!(refused(&format!("{eu}[viewers]\ncuont = 3")).contains("cuont"));
+        let viewers = |text: &str| refused(&format!("{eu}[viewers]\n{text}"));
+        assert!(viewers("heartbeat_interval_ms = 0").contains("above 0"));
+        assert!(viewers("heartbeat_interval_ms = 60001").contains("60s at most"));
+        assert!(viewers("heartbeat_interval_max_ms = 999").contains("not be below"));
+        assert!(viewers("haste = 0.0").contains("haste"));
     }
 }

@@ -59,7 +59,7 @@ impl Lab {
         self.certificates.certify(&name).await?;
         let mut listens = self.listens();
         listens.insert(name.clone(), site.replication);
-        self.relay.join(std::slice::from_ref(&name), &listens).await?;
+        self.relay.join(std::slice::from_ref(&name), &listens)?;
         self.settle(&site, &listens)?;
         self.start_one(&name).await
     }

@@ -122,7 +122,7 @@ impl Lab {
         let mut ports = Ports::new();
         let sites = sites(&topology, place.path(), &mut ports)?;
         let listens = sites.iter().map(|site| (site.name.clone(), site.replication)).collect();
-        let relay = Relay::open(&topology, &listens).await?;
+        let relay = Relay::open(&topology, &listens)?;
         let names = topology.nodes();
         let certificates =
             Certificates::make(binary, &topology.cluster, place.path().join("certs"), &names).await?;
@@ -130,7 +130,7 @@ impl Lab {
             topology,
             nodes: RwLock::default(),
             relay,
-            api: Api::new()?,
+            api: Api::default(),
             ports: Mutex::new(ports),
             certificates,
             watchdog: Arc::new(Watchdog::start()?),

@@ -14,22 +14,24 @@
 //! as a router does. What was refused: a proxy that ends the connection and opens another, which hides
 //! loss from the protocol under test, and `netem`, which needs root and a kernel module.
 
+mod engine;
 mod line;
 mod shape;
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, UdpSocket as BlockingSocket},
     sync::{Arc, Mutex, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use anyhow::{Context, Result};
-use tokio::{net::UdpSocket, task::JoinSet};
+use tokio::net::UdpSocket;
 
 pub use self::shape::Change;
 
 use self::{
+    engine::Engine,
     line::{Line, Packet},
     shape::Shape,
 };
@@ -44,7 +46,7 @@ pub struct Relay {
     lines: BTreeMap<Way, Arc<Line>>,
     // Grow where a node is added.
     addresses: Mutex<BTreeMap<(NodeName, NodeName), SocketAddr>>,
-    tasks: Mutex<JoinSet<()>>,
+    engine: Engine,
 }
 
 /// One direction of the WAN, as it is at the moment.
@@ -77,23 +79,23 @@ pub struct Traffic {
 
 impl Relay {
     /// Opens the WAN of a topology, for nodes that listen at these addresses.
-    pub async fn open(topology: &Topology, listens: &BTreeMap<NodeName, SocketAddr>) -> Result<Self> {
-        let mut tasks = JoinSet::new();
+    pub fn open(topology: &Topology, listens: &BTreeMap<NodeName, SocketAddr>) -> Result<Self> {
+        let engine = Engine::start().context("a thread for the relay")?;
         let mut lines = BTreeMap::new();
         for (number, way) in (0..).zip(topology.ways()) {
             // Every line has dice of its own, so that traffic on one does not change the luck of another.
             let shape = Shape::new(topology.line(&way), topology.seed.wrapping_add(number));
             let line = Arc::new(Line::new(shape));
             lines.insert(way, Arc::clone(&line));
-            tasks.spawn(async move { line.run().await });
+            engine.spawn(async move { line.run().await });
         }
 
         for (way, line) in &lines {
             line.set_cut(topology.line(way).is_some_and(|spec| spec.cut));
         }
-        let relay = Self { lines, addresses: Mutex::default(), tasks: Mutex::new(tasks) };
+        let relay = Self { lines, addresses: Mutex::default(), engine };
         let everybody: Vec<_> = listens.keys().cloned().collect();
-        relay.join(&everybody, listens).await?;
+        relay.join(&everybody, listens)?;
         Ok(relay)
     }
 
@@ -101,8 +103,8 @@ impl Relay {
     ///
     /// # Panics
     /// Where somebody has panicked with the addresses in hand.
-    pub async fn join(&self, new: &[NodeName], listens: &BTreeMap<NodeName, SocketAddr>) -> Result<()> {
-        for (from, to, [there, back]) in bind_pairs(new, listens).await? {
+    pub fn join(&self, new: &[NodeName], listens: &BTreeMap<NodeName, SocketAddr>) -> Result<()> {
+        for (from, to, [there, back]) in self.bind_pairs(new, listens)? {
             let (of_from, of_to) = (there.local_addr()?, back.local_addr()?);
             {
                 let mut addresses = self.addresses.lock().expect("nothing panics while it holds them");
@@ -118,7 +120,7 @@ impl Relay {
                     by: Arc::clone(by),
                     to: listens[other],
                 };
-                self.tasks.lock().expect("nothing panics while it holds them").spawn(pair.run());
+                self.engine.spawn(pair.run());
             }
         }
         Ok(())
@@ -186,26 +188,32 @@ impl Relay {
         };
         self.lines.iter().map(|(way, line)| (way.clone(), traffic(line))).collect()
     }
+
+    /// Sockets for every pair of a new node and another with a WAN between them.
+    fn bind_pairs(&self, new: &[NodeName], all: &BTreeMap<NodeName, SocketAddr>) -> Result<Vec<Between>> {
+        let mut pairs = Vec::new();
+        for (index, from) in new.iter().enumerate() {
+            let is_met = |to: &NodeName| new[..index].contains(to);
+            for to in all.keys().filter(|&to| to.region() != from.region() && !is_met(to)) {
+                pairs.push((from.clone(), to.clone(), [self.bind()?, self.bind()?]));
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn bind(&self) -> Result<Arc<UdpSocket>> {
+        let bind = || {
+            let socket = BlockingSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+            socket.set_nonblocking(true)?;
+            let _belongs = self.engine.handle().enter();
+            UdpSocket::from_std(socket)
+        };
+        Ok(Arc::new(bind().context("a socket for the relay")?))
+    }
 }
 
 /// Two nodes and the sockets between them: the one that the first sends to, and the one that the second does.
 type Between = (NodeName, NodeName, [Arc<UdpSocket>; 2]);
-
-/// Sockets for every pair of a new node and another with a WAN between them.
-async fn bind_pairs(new: &[NodeName], all: &BTreeMap<NodeName, SocketAddr>) -> Result<Vec<Between>> {
-    let bind = async || {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.context("a socket for the relay")?;
-        anyhow::Ok(Arc::new(socket))
-    };
-    let mut pairs = Vec::new();
-    for (index, from) in new.iter().enumerate() {
-        let is_met = |to: &NodeName| new[..index].contains(to);
-        for to in all.keys().filter(|&to| to.region() != from.region() && !is_met(to)) {
-            pairs.push((from.clone(), to.clone(), [bind().await?, bind().await?]));
-        }
-    }
-    Ok(pairs)
-}
 
 /// What one node sends to another.
 struct Pair {

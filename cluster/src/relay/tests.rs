@@ -27,7 +27,7 @@ async fn world(line: &str) -> World {
         listens.insert(name, socket.local_addr().expect("a bound socket has an address"));
         nodes.push(socket);
     }
-    let relay = Relay::open(&topology, &listens).await.expect("loopback has free ports");
+    let relay = Relay::open(&topology, &listens).expect("loopback has free ports");
     World { topology, relay, nodes }
 }
 

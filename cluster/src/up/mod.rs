@@ -62,6 +62,9 @@ pub struct Up {
     /// How often their players report.
     #[arg(long, value_name = "MS")]
     heartbeat_interval_ms: Option<u64>,
+    /// How seldom, at most: each device draws its interval between the two.
+    #[arg(long, value_name = "MS")]
+    heartbeat_interval_max_ms: Option<u64>,
     /// The playmark binary; otherwise the one beside this program.
     #[arg(long, env = "PLAYMARK_BIN")]
     binary: Option<PathBuf>,
@@ -126,11 +129,13 @@ fn told_to_end() -> Result<impl Future<Output = ()>> {
 
 async fn start(up: &Up, dir: PathBuf) -> Result<Cluster> {
     let mut topology = Topology::load(&up.topology)?;
-    topology.viewers.count = up.viewers.unwrap_or(topology.viewers.count);
+    let viewers = &mut topology.viewers;
+    viewers.count = up.viewers.unwrap_or(viewers.count);
     if let Some(ms) = up.heartbeat_interval_ms {
-        ensure!(ms > 0, "--heartbeat-interval-ms: must be above 0");
-        topology.viewers.heartbeat_interval_ms = ms;
+        (viewers.heartbeat_interval_ms, viewers.heartbeat_interval_max_ms) = (ms, None);
     }
+    viewers.heartbeat_interval_max_ms = up.heartbeat_interval_max_ms.or(viewers.heartbeat_interval_max_ms);
+    viewers.check()?;
     let binary = up.binary.clone().map_or_else(lab::binary, Ok)?;
     let console = Console::stdout();
     console.note(&format!("starting {} nodes in {} …", topology.nodes().len(), dir.display()));

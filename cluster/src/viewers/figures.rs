@@ -15,7 +15,13 @@ pub struct Figures {
     pub acknowledged: u64,
     /// How often a player turned to another region than its own.
     pub failed_over: u64,
-    /// From when a heartbeat was due to its acknowledgement, in milliseconds, over the last minute.
+    /// Sessions that came to nothing.
+    pub failed_starts: u64,
+    /// Devices that were watched while they were offline.
+    pub watched_offline: u64,
+    /// Reports that were sent, and acknowledged, once more.
+    pub repeated: u64,
+    /// From when a heartbeat was due to its acknowledgement, in milliseconds, over the last half minute or more.
     pub ack_ms: Option<AckMs>,
     /// How often a viewer who had a place asked where to go on.
     pub resumes: u64,

@@ -5,62 +5,58 @@ use std::{
     time::Duration,
 };
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::{
     Audience,
-    player::{Player, ms},
-    tally::Last,
+    film::Film,
+    habits::{Habits, Whim},
+    offline::Offline,
+    player::Player,
+    reach::Reach,
 };
-use crate::{
-    agreement::Title,
-    api::{ApiError, Event, Found, Heartbeat, Opened},
-};
-
-/// What a viewer has begun; a small number, so that it comes back to what it left.
-const TITLES: usize = 4;
-
-/// Chances, at each report, of what a viewer does instead of watching on. In a minute at one report a second
-/// most viewers do something, and nobody does nothing else.
-const PAUSES: f64 = 0.015;
-const SEEKS: f64 = 0.015;
-const CHANGES_DEVICE: f64 = 0.01;
-const LEAVES: f64 = 0.005;
-
-/// How long a pause lasts at most; long enough for others to read meanwhile, short enough to be seen.
-const PAUSE_MAX: Duration = Duration::from_secs(8);
+use crate::api::{ApiError, Event, Found, Heartbeat};
 
 /// How long a player that nobody answers waits before it asks all over again.
-const NOBODY_ANSWERS: Duration = Duration::from_secs(1);
+pub(super) const NOBODY_ANSWERS: Duration = Duration::from_secs(1);
 
-/// How long a player stays with the region it fled to before it tries its own again.
-const AWAY: Duration = Duration::from_secs(10);
+/// How long a player tries that does not get a film to play.
+const FAILS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A stop below this says nothing about the place.
 const PLACE_FROM_MS: u64 = 1_000;
 
+/// How far a title may stand ahead of a node's clock: beyond, somebody's clock was wrong, and what is done without a node
+/// cannot be ordered beside it.
+const AHEAD_MS_MAX: u64 = 1_000;
+
 /// A viewer.
 pub(super) struct Viewer {
-    profile: String,
     home: usize,
-    // Where the device in hand connects: home, or where the viewer travelled, and where it fled from there.
-    region: usize,
-    fled: Option<(usize, Instant)>,
+    pub(super) reach: Reach,
     device: u32,
-    dice: ChaCha8Rng,
-    // When the report in hand was to be sent.
-    due: Instant,
-    audience: Arc<Audience>,
+    interval: Duration,
+    pub(super) habits: Habits,
+    pub(super) audience: Arc<Audience>,
 }
 
 /// What is watched, by which player, and what is known to stand.
-struct Watching {
-    title: Title,
-    player: Player,
-    // The last acknowledged report that says where the viewer is, and its dot; none after a report whose fate is unknown.
-    acknowledged: Option<(Heartbeat, String)>,
+pub(super) struct Screen {
+    pub(super) film: Film,
+    pub(super) player: Player,
+    // When the replica set's time line began for this session.
+    anchor_ms: u64,
+    // The last acknowledged report that says where the viewer is; none after a report whose fate is unknown.
+    pub(super) acknowledged: Option<Place>,
+    // What another device has still to tell.
+    untold: Option<Offline>,
+}
+
+/// Where a viewer was, by a report that was acknowledged as this dot.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) position_ms: u64,
+    pub(super) dot: String,
 }
 
 /// Why a player stops.
@@ -74,183 +70,203 @@ enum Left {
 impl Viewer {
     pub(super) fn new(number: usize, seed: u64, audience: Arc<Audience>) -> Self {
         let home = number % audience.regions.len();
-        let mut dice = ChaCha8Rng::seed_from_u64(seed);
-        dice.set_stream(u64::try_from(number).expect("a viewer's number is small"));
-        Self {
-            profile: format!("viewer-{number}"),
-            home,
-            region: home,
-            fled: None,
-            device: 0,
-            dice,
-            due: Instant::now(),
-            audience,
-        }
+        let number = u32::try_from(number).expect("a viewer's number is small");
+        let mut habits = Habits::new(number, seed, audience.spec.haste);
+        let interval = habits.interval(audience.spec.intervals());
+        Self { home, reach: Reach::at(home), device: 0, interval, habits, audience }
     }
 
     pub(super) async fn live(mut self) {
         // Not all at once: players report when they began, which is spread over the interval.
-        sleep(self.audience.interval.mul_f64(self.dice.random())).await;
+        let first = self.habits.up_to(self.interval);
+        sleep(first).await;
         loop {
-            self.region = self.home;
-            let content = format!("film-{}", self.dice.random_range(0..TITLES));
-            let title = Title { profile: self.profile.clone(), content };
-            self.audience.titles().insert(title.clone());
-            let Some(mut watching) = self.open(title).await else { continue };
-            while let Left::ForAnotherDevice = self.watch(&mut watching).await {
-                let Some(next) = self.change_device(watching).await else { break };
-                watching = next;
+            self.reach = Reach::at(self.home);
+            let film = self.habits.film();
+            self.audience.begins(film);
+            let Some(mut screen) = self.start(film, None).await else { continue };
+            while let Left::ForAnotherDevice = self.watch(&mut screen).await {
+                let Some(next) = self.change_device(screen).await else { break };
+                screen = next;
             }
         }
     }
 
-    /// Opens a session and begins where the answer says.
-    async fn open(&mut self, title: Title) -> Option<Watching> {
-        let (opened, asked_at) = self.ask_to_open(&title).await?;
+    /// Opens a session and begins where the answer says; not always at the first attempt.
+    async fn start(&mut self, film: Film, last: Option<&Place>) -> Option<Screen> {
+        if self.habits.fails_to_start() {
+            let mut screen = self.open(film).await?;
+            self.fail(&mut screen).await;
+            if let Some(last) = last {
+                self.check_place(film, last).await;
+            }
+        }
+        self.open(film).await
+    }
+
+    async fn open(&mut self, film: Film) -> Option<Screen> {
+        let (opened, asked_at) = self.ask_to_open(film, &self.device_name()).await?;
         let position = opened.resume.map_or(0, |resume| resume.resume_position_ms);
         let position = Duration::from_millis(position);
-        let player = Player::start(opened.token, asked_at, length_of(&title), position, Instant::now());
-        Some(Watching { title, player, acknowledged: None })
+        let player = Player::start(opened.token, asked_at, film.length(), position, Instant::now());
+        Some(Screen { film, player, anchor_ms: opened.anchor_ms, acknowledged: None, untold: None })
     }
 
-    async fn ask_to_open(&mut self, title: &Title) -> Option<(Opened, Instant)> {
-        let device = format!("device-{}", self.device);
-        for region in self.regions_to_try() {
-            for url in &self.audience.regions[region].urls {
-                let (answer, asked_at) = {
-                    let _awake = self.audience.resting.read().await;
-                    let asked_at = Instant::now();
-                    (self.audience.api.open(url, &title.profile, &title.content, &device).await, asked_at)
-                };
-                match answer {
-                    Ok(opened) => {
-                        self.settle(region);
-                        return Some((opened, asked_at));
-                    }
-                    Err(error) => self.complain(region, &error),
-                }
-            }
-        }
-        sleep(NOBODY_ANSWERS).await;
-        None
+    fn device_name(&self) -> String {
+        format!("device-{}", self.device)
+    }
+
+    /// A player that shows nothing, says that it is at 0, and gives up.
+    async fn fail(&mut self, screen: &mut Screen) {
+        screen.player.rest_at(Duration::ZERO);
+        self.report(screen, Event::Paused).await;
+        let tries = self.habits.up_to(FAILS_WITHIN);
+        sleep(tries).await;
+        self.report(screen, Event::Failed).await;
+        self.audience.tally.failed_to_start();
+        // Such a session says nothing of where the viewer is.
+        self.audience.tally.forget(screen.film);
     }
 
     /// Watches until the viewer has enough of it, or of the device.
-    async fn watch(&mut self, watching: &mut Watching) -> Left {
+    async fn watch(&mut self, screen: &mut Screen) -> Left {
         self.audience.tally.sits_down();
-        let left = self.watch_on(watching).await;
+        let left = self.watch_on(screen).await;
         self.audience.tally.leaves();
+        if let Some(offline) = screen.untold.take() {
+            self.come_online(screen.film, &offline).await;
+        }
         left
     }
 
-    async fn watch_on(&mut self, watching: &mut Watching) -> Left {
-        let mut ticks = interval(self.audience.interval);
+    async fn watch_on(&mut self, screen: &mut Screen) -> Left {
+        let mut ticks = interval(self.interval);
         // A player that was held up reports once, of where it is, and not once for every time it missed.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
+        let (after, mut whim) = self.habits.whim();
+        let mut whim_at = Instant::now() + after;
         loop {
-            self.due = ticks.tick().await;
+            let due = tokio::select! {
+                due = ticks.tick() => due,
+                () = sleep_until(whim_at) => {
+                    if let Some(left) = self.follow_whim(screen, whim, whim_at).await {
+                        return left;
+                    }
+                    let (after, next) = self.habits.whim();
+                    (whim_at, whim) = (Instant::now() + after, next);
+                    ticks.reset();
+                    continue;
+                }
+            };
             let now = Instant::now();
-            if watching.player.at_end(now) {
-                self.report(watching, Event::Ended).await;
+            let event = if screen.player.at_end(now) { Event::Ended } else { Event::Playing };
+            let heartbeat = screen.player.sample(event, now);
+            self.send(screen, heartbeat, due).await;
+            if event == Event::Ended {
                 return Left::Done;
             }
-            match self.dice.random::<f64>() {
-                luck if luck < PAUSES => self.pause(watching).await,
-                luck if luck < PAUSES + SEEKS => {
-                    let to = length_of(&watching.title).mul_f64(self.dice.random());
-                    let heartbeat = watching.player.seek(to, now);
-                    self.send(watching, heartbeat).await;
-                }
-                luck if luck < PAUSES + SEEKS + LEAVES => {
-                    self.report(watching, Event::Stopped).await;
-                    return Left::Done;
-                }
-                luck if luck < PAUSES + SEEKS + LEAVES + CHANGES_DEVICE => {
-                    self.report(watching, Event::Stopped).await;
-                    return Left::ForAnotherDevice;
-                }
-                _ => self.report(watching, Event::Playing).await,
-            }
         }
     }
 
-    async fn pause(&mut self, watching: &mut Watching) {
-        self.report(watching, Event::Paused).await;
-        sleep(PAUSE_MAX.mul_f64(self.dice.random())).await;
-        watching.player.resume(Instant::now());
-    }
-
-    async fn report(&mut self, watching: &mut Watching, event: Event) {
-        let heartbeat = watching.player.sample(event, Instant::now());
-        self.send(watching, heartbeat).await;
-    }
-
-    /// Sends a report to the nearest region that takes it.
-    async fn send(&mut self, watching: &mut Watching, mut heartbeat: Heartbeat) {
-        let counts_from = watching.player.asked_at();
-        for region in self.regions_to_try() {
-            for url in &self.audience.regions[region].urls {
-                let (answer, sent_at) = {
-                    let _awake = self.audience.resting.read().await;
-                    let sent_at = Instant::now();
-                    heartbeat.sent_elapsed_ms = ms(sent_at.duration_since(counts_from));
-                    (self.audience.api.heartbeat(url, &heartbeat).await, sent_at)
-                };
-                match answer {
-                    Ok(said) => {
-                        self.audience.regions[region].meter.acknowledged(sent_at.elapsed());
-                        let last = said.dot.clone().map(|dot| Last { region, dot, at: Instant::now() });
-                        self.audience.tally.acknowledged(&watching.title, last, self.due.elapsed());
-                        if region != self.region {
-                            self.audience.tally.failed_over();
-                        }
-                        watching.acknowledged = said.dot.map(|dot| (heartbeat, dot));
-                        if let Some(token) = said.token {
-                            watching.player.adopt(token, sent_at);
-                        }
-                        self.settle(region);
-                        return;
-                    }
-                    Err(error) => {
-                        self.complain(region, &error);
-                        if let ApiError::Refused(problem) = error
-                            && let Some(token) = problem.token
-                        {
-                            watching.player.adopt(token, sent_at);
-                        }
-                    }
-                }
+    async fn follow_whim(&mut self, screen: &mut Screen, whim: Whim, due: Instant) -> Option<Left> {
+        let now = Instant::now();
+        let heartbeat = match whim {
+            Whim::Pause(_) => screen.player.sample(Event::Paused, now),
+            Whim::Rewind(by) => {
+                let to = screen.player.position(now).saturating_sub(by);
+                screen.player.seek(to, now)
             }
+            Whim::Seek(part) => screen.player.seek(screen.film.length().mul_f64(part), now),
+            Whim::Leave | Whim::ChangeDevice => screen.player.sample(Event::Stopped, now),
+        };
+        self.send(screen, heartbeat, due).await;
+        match whim {
+            Whim::Pause(rests) => {
+                sleep(rests).await;
+                screen.player.resume(Instant::now());
+                None
+            }
+            Whim::Rewind(_) | Whim::Seek(_) => None,
+            Whim::Leave => Some(Left::Done),
+            Whim::ChangeDevice => Some(Left::ForAnotherDevice),
         }
-        // Nobody took it: the next report supersedes it, and what stands until then is not known.
-        watching.acknowledged = None;
-        self.audience.tally.forget(&watching.title);
+    }
+
+    async fn report(&mut self, screen: &mut Screen, event: Event) {
+        let now = Instant::now();
+        let heartbeat = screen.player.sample(event, now);
+        self.send(screen, heartbeat, now).await;
     }
 
     /// Takes up another device in another region, asks there where to go on, and checks the answer.
-    async fn change_device(&mut self, left: Watching) -> Option<Watching> {
-        let others = self.audience.regions.len() - 1;
-        if others > 0 {
-            self.region = (self.region + self.dice.random_range(1..=others)) % (others + 1);
+    async fn change_device(&mut self, left: Screen) -> Option<Screen> {
+        self.travel();
+        let last = left.place();
+        if let Some(last) = &last {
+            self.check_place(left.film, last).await;
         }
-        self.fled = None;
-        self.device += 1;
-        // A session that hardly played says nothing of the place, nor does a stop in a title's first second.
-        let says_where = left.player.is_engaged();
-        let last =
-            left.acknowledged.as_ref().filter(|(last, _)| says_where && last.position_ms >= PLACE_FROM_MS);
-        if let Some((heartbeat, dot)) = last {
-            self.check_place(&left.title, heartbeat, dot).await;
-        }
-        self.open(left.title).await
+        let Some(watched_for) = self.habits.goes_offline() else {
+            return self.start(left.film, last.as_ref()).await;
+        };
+        self.go_offline(left, watched_for).await
     }
 
-    async fn check_place(&self, title: &Title, last: &Heartbeat, dot: &str) {
-        let region = &self.audience.regions[self.region];
+    /// Takes up a device that is offline, watches on it, and goes on elsewhere.
+    async fn go_offline(&mut self, left: Screen, watched_for: Duration) -> Option<Screen> {
+        let film = left.film;
+        if !self.can_date(&left).await {
+            return self.start(film, None).await;
+        }
+        let (session, clocks) = (self.habits.session(), self.habits.clocks());
+        let position = left.player.position(Instant::now());
+        let times = (self.interval, watched_for);
+        let offline = Offline::watch(film, session, clocks, position, times).await;
+        self.audience.tally.watched_offline();
+        if self.habits.tells_late() {
+            self.travel();
+            let mut screen = self.start(film, None).await?;
+            screen.untold = Some(offline);
+            return Some(screen);
+        }
+        let last = self.come_online(film, &offline).await;
+        self.travel();
+        if let Some(last) = &last {
+            self.check_place(film, last).await;
+        }
+        self.start(film, last.as_ref()).await
+    }
+
+    /// Whether what is done without a node can be ordered beside what was done: the title must not stand ahead of the
+    /// clock of the node that is asked.
+    async fn can_date(&mut self, left: &Screen) -> bool {
+        let now_ms = self.ask_for_time(left.film).await;
+        now_ms.is_some_and(|now_ms| left.line_ms() <= now_ms + AHEAD_MS_MAX)
+    }
+
+    fn travel(&mut self) {
+        let others = self.audience.regions.len() - 1;
+        let mut region = self.reach.region;
+        if others > 0 {
+            region = (region + 1 + self.habits.one_of(others)) % (others + 1);
+        }
+        self.reach = Reach::at(region);
+        self.device += 1;
+        self.interval = self.habits.interval(self.audience.spec.intervals());
+    }
+
+    /// Tells what was done offline; where the viewer was, if that is known to stand.
+    async fn come_online(&mut self, film: Film, offline: &Offline) -> Option<Place> {
+        let token = self.announce(&offline.announce(film, &self.device_name())).await?;
+        let dot = self.tell(film, &offline.tell(film, &token)).await?;
+        Some(Place { position_ms: offline.position_ms(), dot })
+    }
+
+    async fn check_place(&self, film: Film, last: &Place) {
+        let region = &self.audience.regions[self.reach.region];
+        let (profile, content) = (film.profile(), film.content());
         let _awake = self.audience.resting.read().await;
-        let found =
-            self.audience.api.resume_point(&region.urls[0], &title.profile, &title.content, Some(dot)).await;
+        let found = self.audience.api.resume_point(region.first(), &profile, &content, Some(&last.dot)).await;
         let counts = &self.audience.hand_overs;
         match found {
             Ok(found) if found.stale => {
@@ -265,45 +281,38 @@ impl Viewer {
                     point.as_ref().map_or(last.position_ms, |it| it.position_ms.abs_diff(last.position_ms));
                 self.audience.tally.off_by(off);
                 let said = point.map_or("nothing".to_owned(), |point| format!("{} ms", point.position_ms));
-                let was = last.position_ms;
+                let Place { position_ms: was, dot } = last;
+                let title = film.title();
                 counts.wrong(format!(
                     "{title} in {}: {was} ms acknowledged as {dot}, {said} answered",
                     region.name
                 ));
             }
             // A region that does not answer gives no wrong answer; the session that is opened next finds another.
-            Err(error) => region.meter.failed(error.to_string()),
+            Err(error) => self.complain(self.reach.region, &error),
         }
     }
 
-    /// The regions in the order this player turns to them.
-    fn regions_to_try(&self) -> Vec<usize> {
-        let mut order = self.audience.regions[self.region].nearest.clone();
-        if let Some((refuge, since)) = self.fled
-            && since.elapsed() < AWAY
-        {
-            order.retain(|&region| region != refuge);
-            order.insert(0, refuge);
-        }
-        order
-    }
-
-    /// Stays with the region that answered.
-    fn settle(&mut self, region: usize) {
-        if region == self.region {
-            self.fled = None;
-        } else if self.fled.is_none_or(|(refuge, since)| refuge != region || since.elapsed() >= AWAY) {
-            self.fled = Some((region, Instant::now()));
-        }
-    }
-
-    fn complain(&self, region: usize, error: &ApiError) {
+    pub(super) fn complain(&self, region: usize, error: &ApiError) {
         self.audience.regions[region].meter.failed(error.to_string());
     }
 }
 
-/// Between 20 minutes and two hours, the same each time it is asked.
-fn length_of(title: &Title) -> Duration {
-    let minutes = title.content.bytes().fold(0, |sum, byte| (sum * 31 + u64::from(byte)) % 101);
-    Duration::from_secs((20 + minutes) * 60)
+impl Screen {
+    /// Where the viewer is, as far as the last acknowledged report says so: a session that hardly played does not, nor
+    /// does a stop in a title's first second.
+    fn place(&self) -> Option<Place> {
+        let says_where = self.player.is_engaged();
+        self.acknowledged.clone().filter(|last| says_where && last.position_ms >= PLACE_FROM_MS)
+    }
+
+    /// Where the session's time line has got to.
+    fn line_ms(&self) -> u64 {
+        self.anchor_ms + super::player::ms(self.player.asked_at().elapsed())
+    }
+
+    /// Takes note of what a report's acknowledgement says.
+    pub(super) fn acknowledge(&mut self, heartbeat: &Heartbeat, dot: Option<String>) {
+        self.acknowledged = dot.map(|dot| Place { position_ms: heartbeat.position_ms, dot });
+    }
 }

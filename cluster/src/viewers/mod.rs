@@ -10,10 +10,16 @@
 //! within the player's patience has failed, and the player turns to the next region with the same report under
 //! the same token, which any node understands.
 
+mod calls;
 mod figures;
+mod film;
+mod follow;
+mod habits;
 mod life;
 mod meter;
+mod offline;
 mod player;
+mod reach;
 mod tally;
 
 pub use self::{
@@ -27,25 +33,26 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use tokio::{
     sync::{RwLock, RwLockWriteGuard},
     task::JoinSet,
-    time::sleep,
 };
 
 use self::{
+    film::Film,
+    follow::follow,
     life::Viewer,
     meter::Meter,
+    reach::Stop,
     tally::{Last, Tally},
 };
 use crate::{
     agreement::Title,
     api::{Api, ApiError},
     lab::Lab,
-    topology::RegionName,
+    topology::{RegionName, ViewersSpec},
 };
 
 /// Viewers watching. They stop when dropped.
@@ -60,10 +67,10 @@ pub struct Viewers {
 struct Audience {
     api: Api,
     regions: Vec<Region>,
-    interval: Duration,
+    spec: ViewersSpec,
     // Read by every request, written by whoever needs them all to rest.
     resting: RwLock<()>,
-    titles: Mutex<BTreeSet<Title>>,
+    films: Mutex<BTreeSet<Film>>,
     hand_overs: HandOverCounts,
     tally: Tally,
 }
@@ -71,10 +78,8 @@ struct Audience {
 #[derive(Debug)]
 struct Region {
     name: RegionName,
-    // Of its nodes, the first of which serves unless it does not answer.
-    urls: Vec<String>,
-    // Indices of all regions as seen from here: itself, then the nearest.
-    nearest: Vec<usize>,
+    // All nodes in the order in which a device of this region turns to them: its own first, then those of the nearest.
+    nearest: Arc<[Stop]>,
     meter: Meter,
 }
 
@@ -106,9 +111,9 @@ impl Viewers {
         let audience = Arc::new(Audience {
             api: lab.api().clone(),
             regions: regions(lab),
-            interval: Duration::from_millis(spec.heartbeat_interval_ms),
+            spec: spec.clone(),
             resting: RwLock::new(()),
-            titles: Mutex::default(),
+            films: Mutex::default(),
             hand_overs: HandOverCounts::default(),
             tally: Tally::new(),
         });
@@ -129,7 +134,7 @@ impl Viewers {
 
     /// The titles watched so far.
     pub fn titles(&self) -> Vec<Title> {
-        self.audience.titles().iter().cloned().collect()
+        self.audience.films().iter().map(|film| film.title()).collect()
     }
 
     /// What was seen of each region since the last call.
@@ -156,9 +161,9 @@ impl Viewers {
         let reports = self.audience.tally.last();
         let step = reports.len().div_ceil(max).max(1);
         let mut missing = 0;
-        for (title, Last { dot, .. }) in reports.into_iter().step_by(step) {
-            let found =
-                self.audience.api.resume_point(node, &title.profile, &title.content, Some(&dot)).await?;
+        for (film, Last { dot, .. }) in reports.into_iter().step_by(step) {
+            let (profile, content) = (film.profile(), film.content());
+            let found = self.audience.api.resume_point(node, &profile, &content, Some(&dot)).await?;
             missing += u64::from(found.stale);
         }
         self.audience.tally.lost(missing);
@@ -177,31 +182,6 @@ impl Viewers {
     }
 }
 
-/// How often a report of one region is looked for in another.
-const FOLLOW_EVERY: Duration = Duration::from_secs(2);
-
-/// Follows one report after the other from the region that acknowledged it to another, for ever: that one is asked for an
-/// answer that knows the report, and gives it when it does.
-async fn follow(audience: Arc<Audience>, from: usize, to: usize) {
-    let mut seen = None;
-    loop {
-        sleep(FOLLOW_EVERY).await;
-        let Some((title, last)) =
-            audience.tally.newest_of(from).filter(|newest| seen.as_ref() != Some(newest))
-        else {
-            continue;
-        };
-        let url = &audience.regions[to].urls[0];
-        let found = audience.api.resume_point(url, &title.profile, &title.content, Some(&last.dot)).await;
-        // What does not come within a node's own patience says nothing of how long it takes.
-        if found.is_ok_and(|found| !found.stale) {
-            let [from, to] = [from, to].map(|region| audience.regions[region].name.as_str());
-            audience.tally.visible(from, to, last.at.elapsed());
-        }
-        seen = Some((title, last));
-    }
-}
-
 impl Audience {
     /// Every two regions, in either order.
     fn pairs(&self) -> Vec<(usize, usize)> {
@@ -210,8 +190,13 @@ impl Audience {
         pairs.filter(|(from, to)| from != to).collect()
     }
 
-    fn titles(&self) -> MutexGuard<'_, BTreeSet<Title>> {
-        self.titles.lock().expect("nothing panics while it holds the titles")
+    /// Somebody begins to watch a film.
+    fn begins(&self, film: Film) {
+        self.films().insert(film);
+    }
+
+    fn films(&self) -> MutexGuard<'_, BTreeSet<Film>> {
+        self.films.lock().expect("nothing panics while it holds the films")
     }
 }
 
@@ -226,18 +211,25 @@ impl HandOverCounts {
     }
 }
 
+impl Region {
+    /// The node that serves unless it does not answer.
+    fn first(&self) -> &str {
+        &self.nearest[0].url
+    }
+}
+
 fn regions(lab: &Lab) -> Vec<Region> {
     let names: Vec<_> = lab.topology().regions.iter().map(|region| region.name.clone()).collect();
     let nodes = lab.topology().nodes();
-    let region = |name: &RegionName| {
+    let stops_in = |name: &RegionName| -> Vec<Stop> {
+        let Some(region) = names.iter().position(|it| it == name) else { return Vec::new() };
         let of_region = nodes.iter().filter(|node| node.region() == name);
-        let index = |near: &RegionName| names.iter().position(|name| name == near);
-        Region {
-            name: name.clone(),
-            urls: of_region.map(|node| lab.node_url(node)).collect(),
-            nearest: lab.topology().nearest(name).iter().filter_map(index).collect(),
-            meter: Meter::default(),
-        }
+        of_region.map(|node| Stop { region, url: lab.node_url(node) }).collect()
+    };
+    let region = |name: &RegionName| Region {
+        name: name.clone(),
+        nearest: lab.topology().nearest(name).iter().flat_map(stops_in).collect(),
+        meter: Meter::default(),
     };
     names.iter().map(region).collect()
 }

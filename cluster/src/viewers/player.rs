@@ -5,7 +5,7 @@
 //! token. And a report without movement repeats the elapsed time of the last movement, so that a television left paused
 //! never beats the telephone that went on.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -32,7 +32,7 @@ pub(super) struct Player {
 
 #[derive(Clone, Debug)]
 struct Token {
-    text: String,
+    text: Arc<str>,
     asked_at: Instant,
 }
 
@@ -45,7 +45,7 @@ enum Playhead {
 impl Player {
     /// A player that begins to play at `position`, under a token that was asked for at `asked_at`.
     pub(super) fn start(
-        token: String,
+        token: Arc<str>,
         asked_at: Instant,
         duration: Duration,
         position: Duration,
@@ -91,11 +91,13 @@ impl Player {
         self.counted_at = now;
         self.playhead = match event {
             Event::Playing | Event::Seeked => Playhead::Moving { from: position, since: now },
-            Event::Paused | Event::Stopped | Event::Ended => Playhead::Resting { at: position },
+            Event::Paused | Event::Stopped | Event::Ended | Event::Failed => {
+                Playhead::Resting { at: position }
+            }
         };
         self.seq += 1;
         Heartbeat {
-            token: self.token.text.clone(),
+            token: Arc::clone(&self.token.text),
             seq: self.seq,
             elapsed_ms: ms(self.moved_at.duration_since(self.token.asked_at)),
             sent_elapsed_ms: ms(now.duration_since(self.token.asked_at)),
@@ -118,6 +120,11 @@ impl Player {
         self.sample(Event::Seeked, now)
     }
 
+    /// Stands still at a place that nobody chose, as a player does before it has found out where to begin.
+    pub(super) fn rest_at(&mut self, at: Duration) {
+        self.playhead = Playhead::Resting { at };
+    }
+
     /// Playing goes on where it rested.
     pub(super) fn resume(&mut self, now: Instant) {
         self.playhead = Playhead::Moving { from: self.position(now), since: now };
@@ -132,7 +139,7 @@ impl Player {
     /// Goes on under another token, given in the answer to a request that was sent at `asked_at`.
     ///
     /// Elapsed time counts from then on. An answer to a request older than the token in use is ignored.
-    pub(super) fn adopt(&mut self, token: String, asked_at: Instant) {
+    pub(super) fn adopt(&mut self, token: Arc<str>, asked_at: Instant) {
         if asked_at > self.token.asked_at {
             self.token = Token { text: token, asked_at };
             // The last movement was made under the old token; under the new one it can be no earlier than its beginning.
@@ -150,7 +157,7 @@ mod tests {
     use super::*;
 
     fn player(now: Instant) -> Player {
-        Player::start("first".to_owned(), now, Duration::from_hours(1), Duration::from_mins(1), now)
+        Player::start("first".into(), now, Duration::from_hours(1), Duration::from_mins(1), now)
     }
 
     fn s(s: u64) -> Duration {
@@ -197,10 +204,10 @@ mod tests {
         let now = Instant::now();
         let mut player = player(now);
         player.sample(Event::Playing, now + s(10));
-        player.adopt("second".to_owned(), now + s(10));
-        player.adopt("late".to_owned(), now + s(9));
+        player.adopt("second".into(), now + s(10));
+        player.adopt("late".into(), now + s(9));
         let heartbeat = player.sample(Event::Playing, now + s(11));
-        assert_eq!((heartbeat.token.as_str(), heartbeat.seq, heartbeat.elapsed_ms), ("second", 2, 1_000));
+        assert_eq!((&*heartbeat.token, heartbeat.seq, heartbeat.elapsed_ms), ("second", 2, 1_000));
     }
 
     #[test]

@@ -15,8 +15,7 @@ use std::{
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
-use super::{AckMs, Figures, Quantiles, VisibleMs};
-use crate::agreement::Title;
+use super::{AckMs, Figures, Quantiles, VisibleMs, film::Film};
 
 /// The longest that is told apart, in microseconds: players give up earlier. What is longer counts as this.
 const LONGEST_US: u64 = 60_000_000;
@@ -27,11 +26,17 @@ const DIGITS: u8 = 2;
 /// Over how many seconds the rate is taken.
 const RATE_SECONDS: usize = 5;
 
+/// How long acknowledgement times are gathered; those of the last whole stretch and of the present one are told.
+const STRETCH_SECONDS: u64 = 30;
+
 /// What is counted.
 #[derive(Debug)]
 pub(super) struct Tally {
     began: Instant,
     watching: AtomicU64,
+    failed_to_start: AtomicU64,
+    watched_offline: AtomicU64,
+    repeated: AtomicU64,
     counts: Mutex<Counts>,
 }
 
@@ -39,7 +44,9 @@ pub(super) struct Tally {
 struct Counts {
     acknowledged: u64,
     failed_over: u64,
-    took: Histogram<u64>,
+    /// How long acknowledgements took, in the stretch that goes on and in the one before; and which stretch that is.
+    took: [Histogram<u64>; 2],
+    stretch: u64,
     /// Acknowledgements in each of the last seconds, the newest last, and which second that is.
     seconds: VecDeque<u64>,
     second: u64,
@@ -47,8 +54,9 @@ struct Counts {
     off_s: Histogram<u64>,
     visible: BTreeMap<(String, String), Histogram<u64>>,
     lost: Option<u64>,
-    /// Of each title the dot of the report that was acknowledged last, and how many rounds ago by region.
-    last: BTreeMap<Title, Last>,
+    /// The report of each film that was acknowledged last, and of each region.
+    last: BTreeMap<Film, Last>,
+    newest: BTreeMap<usize, (Film, Last)>,
 }
 
 /// A report that was acknowledged.
@@ -80,15 +88,24 @@ impl Tally {
         let counts = Counts {
             acknowledged: 0,
             failed_over: 0,
-            took: histogram(),
+            took: [histogram(), histogram()],
+            stretch: 0,
             seconds: VecDeque::new(),
             second: 0,
             off_s: histogram(),
             visible: BTreeMap::new(),
             lost: None,
             last: BTreeMap::new(),
+            newest: BTreeMap::new(),
         };
-        Self { began: Instant::now(), watching: AtomicU64::new(0), counts: Mutex::new(counts) }
+        Self {
+            began: Instant::now(),
+            watching: AtomicU64::new(0),
+            failed_to_start: AtomicU64::new(0),
+            watched_offline: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
+            counts: Mutex::new(counts),
+        }
     }
 
     /// A viewer sits down at a screen that plays.
@@ -101,28 +118,48 @@ impl Tally {
         self.watching.fetch_sub(1, Relaxed);
     }
 
-    /// A report was acknowledged, so long after it was due.
-    pub(super) fn acknowledged(&self, title: &Title, last: Option<Last>, after: Duration) {
-        self.acknowledged_in(self.began.elapsed().as_secs(), title, last, after);
+    /// A session has come to nothing.
+    pub(super) fn failed_to_start(&self) {
+        self.failed_to_start.fetch_add(1, Relaxed);
     }
 
-    fn acknowledged_in(&self, second: u64, title: &Title, last: Option<Last>, after: Duration) {
+    /// A device was watched that was offline.
+    pub(super) fn watched_offline(&self) {
+        self.watched_offline.fetch_add(1, Relaxed);
+    }
+
+    /// A report that had been acknowledged was so once more.
+    pub(super) fn repeated(&self) {
+        self.repeated.fetch_add(1, Relaxed);
+    }
+
+    /// A report was acknowledged, so long after it was due.
+    pub(super) fn acknowledged(&self, film: Film, last: Option<Last>, after: Duration) {
+        self.acknowledged_in(self.began.elapsed().as_secs(), film, last, after);
+    }
+
+    fn acknowledged_in(&self, second: u64, film: Film, last: Option<Last>, after: Duration) {
         let mut counts = self.lock();
-        counts.acknowledged += 1;
-        counts.took.saturating_record(us(after));
         counts.turn_to(second);
+        counts.acknowledged += 1;
+        counts.took[0].saturating_record(us(after));
         if let Some(newest) = counts.seconds.back_mut() {
             *newest += 1;
         }
         match last {
-            Some(last) => counts.last.insert(title.clone(), last),
-            None => counts.last.remove(title),
-        };
+            Some(last) => counts.stands(film, last),
+            None => drop(counts.last.remove(&film)),
+        }
     }
 
-    /// It is not known any more what stands of a title.
-    pub(super) fn forget(&self, title: &Title) {
-        self.lock().last.remove(title);
+    /// A report stands that came with others.
+    pub(super) fn stands(&self, film: Film, last: Last) {
+        self.lock().stands(film, last);
+    }
+
+    /// It is not known any more what stands of a film.
+    pub(super) fn forget(&self, film: Film) {
+        self.lock().last.remove(&film);
     }
 
     /// A player turned to another region than its own.
@@ -147,16 +184,14 @@ impl Tally {
         self.lock().lost = Some(lost);
     }
 
-    /// The last acknowledged report of each title.
-    pub(super) fn last(&self) -> Vec<(Title, Last)> {
-        self.lock().last.iter().map(|(title, last)| (title.clone(), last.clone())).collect()
+    /// The last acknowledged report of each film.
+    pub(super) fn last(&self) -> Vec<(Film, Last)> {
+        self.lock().last.iter().map(|(film, last)| (*film, last.clone())).collect()
     }
 
     /// The newest report that was acknowledged in a region.
-    pub(super) fn newest_of(&self, region: usize) -> Option<(Title, Last)> {
-        let counts = self.lock();
-        let of_region = counts.last.iter().filter(|(_, last)| last.region == region);
-        of_region.max_by_key(|(_, last)| last.at).map(|(title, last)| (title.clone(), last.clone()))
+    pub(super) fn newest_of(&self, region: usize) -> Option<(Film, Last)> {
+        self.lock().newest.get(&region).cloned()
     }
 
     /// All of it, beside what only others know.
@@ -171,7 +206,9 @@ impl Tally {
         let whole = counts.seconds.len().saturating_sub(1);
         #[expect(clippy::cast_precision_loss, reason = "a rate that is shown with a digit")]
         let rate = counts.seconds.iter().take(whole).sum::<u64>() as f64 / whole.max(1) as f64;
-        let took = |quantile| ms(counts.took.value_at_quantile(quantile));
+        let mut all = counts.took[0].clone();
+        all.add(&counts.took[1]).expect("both have the same bounds");
+        let took = |quantile| ms(all.value_at_quantile(quantile));
         let visible = |((from, to), times): (&(String, String), &Histogram<u64>)| VisibleMs {
             from: from.clone(),
             to: to.clone(),
@@ -185,11 +222,10 @@ impl Tally {
             heartbeats_per_s: rate,
             acknowledged: counts.acknowledged,
             failed_over: counts.failed_over,
-            ack_ms: (!counts.took.is_empty()).then(|| AckMs {
-                p50: took(0.5),
-                p99: took(0.99),
-                p999: took(0.999),
-            }),
+            failed_starts: self.failed_to_start.load(Relaxed),
+            watched_offline: self.watched_offline.load(Relaxed),
+            repeated: self.repeated.load(Relaxed),
+            ack_ms: (!all.is_empty()).then(|| AckMs { p50: took(0.5), p99: took(0.99), p999: took(0.999) }),
             wrong_seconds: (!counts.off_s.is_empty()).then(|| Quantiles { p50: off(0.5), p99: off(0.99) }),
             acknowledged_lost: counts.lost,
             visible_ms: counts.visible.iter().map(visible).collect(),
@@ -203,8 +239,19 @@ impl Tally {
 }
 
 impl Counts {
+    fn stands(&mut self, film: Film, last: Last) {
+        self.newest.insert(last.region, (film, last.clone()));
+        self.last.insert(film, last);
+    }
+
     /// Makes room for a second, and for those between in which nothing came.
     fn turn_to(&mut self, second: u64) {
+        let stretch = second / STRETCH_SECONDS;
+        if stretch > self.stretch {
+            let before = std::mem::replace(&mut self.took[0], histogram());
+            self.took[1] = if stretch == self.stretch + 1 { before } else { histogram() };
+            self.stretch = stretch;
+        }
         // Whoever was overtaken on the way to the counts is counted in the second that it is by now.
         let passed = if self.seconds.is_empty() { 1 } else { second.saturating_sub(self.second) };
         for _ in 0..passed.min(RATE_SECONDS as u64 + 1) {
@@ -220,8 +267,8 @@ impl Counts {
 mod tests {
     use super::*;
 
-    fn title(name: &str) -> Title {
-        Title { profile: name.to_owned(), content: "film".to_owned() }
+    fn film(viewer: u32) -> Film {
+        Film { viewer, number: 0 }
     }
 
     #[test]
@@ -229,13 +276,9 @@ mod tests {
         let tally = Tally::new();
         let last = |region| Some(Last { region, dot: format!("dot {region}"), at: Instant::now() });
         for number in 0..100 {
-            tally.acknowledged(
-                &title(&format!("viewer {number}")),
-                last(number % 2),
-                Duration::from_millis(2),
-            );
+            tally.acknowledged(film(number), last(usize::from(number % 2 == 1)), Duration::from_millis(2));
         }
-        tally.acknowledged_in(0, &title("viewer 1"), None, Duration::from_secs(1));
+        tally.acknowledged_in(0, film(1), None, Duration::from_secs(1));
         tally.sits_down();
         tally.failed_over();
         tally.off_by(3_400);
@@ -251,14 +294,16 @@ mod tests {
         tally.lost(0);
         assert_eq!(tally.figures().acknowledged_lost, Some(0));
         assert_eq!(tally.newest_of(0).expect("one of them").1.dot, "dot 0");
-        tally.forget(&title("viewer 0"));
+        tally.forget(film(0));
         assert_eq!(tally.last().len(), 98);
+        assert_eq!(tally.figures_in(59).ack_ms, Some(took), "until the next stretch is over");
+        assert_eq!(tally.figures_in(90).ack_ms, None);
     }
 
     #[test]
     fn a_rate_is_that_of_the_last_seconds() {
         let tally = Tally::new();
-        tally.acknowledged_in(0, &title("ada"), None, Duration::ZERO);
+        tally.acknowledged_in(0, film(1), None, Duration::ZERO);
         assert!(tally.figures_in(60).heartbeats_per_s.abs() < 0.001);
     }
 }

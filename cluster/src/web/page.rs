@@ -76,8 +76,7 @@ impl Page {
         }
         head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        let body = response.bytes().await.map_err(ApiError::Unreachable)?;
-        Ok(File { head, body })
+        Ok(File { head, body: response.into_body() })
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<String, File>> {

@@ -62,7 +62,7 @@ impl World {
     async fn with_page_of(nodes: Vec<String>) -> Self {
         let butler = Arc::new(Butler { obeyed: Mutex::default(), free: Semaphore::new(100) });
         let (drawn, latest) = watch::channel(Some("{\"at_ms\":1}".into()));
-        let api = Api::new().expect("a client");
+        let api = Api::default();
         let router = router(Gallery::new(latest), Page::of(api, nodes), Desk::new(Arc::clone(&butler)));
         let mut tasks = JoinSet::new();
         let address = at_a_free_port(&mut tasks, router).await;

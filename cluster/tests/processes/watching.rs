@@ -14,7 +14,8 @@ use crate::world::{CLOSE_TOGETHER, PATIENCE};
 
 /// Viewers who report so often that a minute of watching takes seconds.
 async fn busy() -> Lab {
-    let text = format!("{CLOSE_TOGETHER}\nviewers = {{ count = 30, heartbeat_interval_ms = 100 }}");
+    let text =
+        format!("{CLOSE_TOGETHER}\nviewers = {{ count = 30, heartbeat_interval_ms = 100, haste = 10.0 }}");
     Lab::start_scratch(Topology::parse(&text).expect("a topology of three")).await.expect("three nodes start")
 }
 
@@ -40,7 +41,13 @@ async fn assert_all_alike(lab: &Lab, viewers: &Viewers) {
 async fn who_goes_on_in_another_region_is_told_the_place_they_left() {
     let lab = busy().await;
     let viewers = Viewers::start(&lab);
-    until(&viewers, |changes| changes.right >= 30).await;
+    until(&viewers, |changes| {
+        let seen = viewers.figures();
+        // Everything that a viewer may do has been done, and has been told right.
+        changes.right >= 30
+            && [seen.failed_starts, seen.watched_offline, seen.repeated].iter().all(|&it| it >= 2)
+    })
+    .await;
     assert_all_alike(&lab, &viewers).await;
     let changes = viewers.hand_overs();
     assert_eq!(changes.wrong, 0, "{changes:?}");
