@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use quinn::{EndpointConfig, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt};
+use quinn::{
+    EndpointConfig, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt, congestion::BbrConfig,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinSet,
@@ -231,6 +233,8 @@ fn quic_config(options: &TransportOptions) -> Result<TransportConfig, TransportE
         .initial_rtt(INITIAL_RTT)
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(streams))
+        // By the rate at which a path delivers, not by its losses: see docs/decisions/0011.
+        .congestion_controller_factory(Arc::new(BbrConfig::default()))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(LINK_WINDOW_BYTES))
         // Half as much again: what is acknowledged late counts here though its window is free.
