@@ -12,6 +12,9 @@ playmark_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 export PLAYMARK_CACHE=${PLAYMARK_CACHE:-$HOME/.cache/playmark}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PLAYMARK_CACHE/target}
 
+# Where `ip` and `nft` are, which few users' shells search.
+export PATH=$PATH:/usr/sbin:/sbin
+
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 

@@ -127,7 +127,7 @@ fn down(region: &RegionName, states: &[(NodeName, State)]) -> Option<String> {
 
 fn summary(lab: &Lab, viewers: &Viewers) -> [String; 2] {
     let moves = viewers.hand_overs();
-    let cuts = lab.relay().cuts().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let cuts = lab.wan().cuts().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     [
         format!(
             "{} viewers; went on elsewhere: {} told right, {} told stale, {} told wrong",

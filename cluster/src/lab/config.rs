@@ -94,13 +94,13 @@ struct Tokens {
 
 /// Where a node stands and listens.
 #[derive(Clone, Debug)]
-pub(super) struct Site {
-    pub(super) name: NodeName,
-    pub(super) http: SocketAddr,
-    pub(super) replication: SocketAddr,
-    pub(super) dir: PathBuf,
+pub(crate) struct Site {
+    pub(crate) name: NodeName,
+    pub(crate) http: SocketAddr,
+    pub(crate) replication: SocketAddr,
+    pub(crate) dir: PathBuf,
     /// Whether it begins the cluster, which it does on its first start only.
-    pub(super) founds: bool,
+    pub(crate) founds: bool,
 }
 
 impl<'a> Config<'a> {

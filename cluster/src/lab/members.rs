@@ -53,13 +53,14 @@ impl Lab {
         let site = {
             let mut ports = self.ports.lock().expect(UNBROKEN);
             let dir = self.dir().join("nodes").join(name.to_string());
-            Site { http: ports.tcp(0)?, replication: ports.udp()?, dir, founds: false, name: name.clone() }
+            let replication = self.wan.lines().listen(&self.topology, &name, &mut ports)?;
+            Site { http: ports.tcp(0)?, replication, dir, founds: false, name: name.clone() }
         };
         fs::create_dir_all(&site.dir).with_context(|| site.dir.display().to_string())?;
         self.certificates.certify(&name).await?;
         let mut listens = self.listens();
         listens.insert(name.clone(), site.replication);
-        self.relay.join(std::slice::from_ref(&name), &listens)?;
+        self.wan.join(&site, &listens)?;
         self.settle(&site, &listens)?;
         self.start_one(&name).await
     }

@@ -7,7 +7,7 @@
 //! let lab = Lab::start_scratch(Topology::load("three-regions")?).await?;
 //! lab.cut("eu", "us", Ways::Both)?;
 //! println!("ask {} while it is cut off from us", lab.url("eu")?);
-//! lab.heal_all();
+//! lab.heal_all()?;
 //! # Ok(())
 //! # }
 //! ```
@@ -24,7 +24,7 @@ mod place;
 mod ports;
 mod watchdog;
 
-pub(crate) use self::place::own_user;
+pub(crate) use self::{config::Site, place::own_user, ports::Ports};
 pub use self::{
     node::{KILLED, State},
     place::{Earlier, Place},
@@ -46,16 +46,15 @@ use tokio::{
 };
 
 use self::{
-    config::{Certificates, Config, Site},
+    config::{Certificates, Config},
     node::Node,
-    ports::Ports,
     watchdog::Watchdog,
 };
 use crate::{
     api::{Api, ApiError, NodeStatus},
     environment,
-    relay::{Change, Relay},
     topology::{NodeName, Topology, Way},
+    wan::{Change, Lines, Wan},
 };
 
 /// A node replays its journal and looks for its peers before it takes requests; ten seconds of that are for peers that
@@ -74,7 +73,7 @@ pub struct Lab {
     topology: Topology,
     // Grows and shrinks where nodes are added and removed.
     nodes: RwLock<BTreeMap<NodeName, Arc<Node>>>,
-    relay: Relay,
+    wan: Wan,
     api: Api,
     ports: Mutex<Ports>,
     certificates: Certificates,
@@ -114,22 +113,28 @@ impl Lab {
         for region in &mut topology.regions {
             region.http_port = 0;
         }
-        Self::start(topology, &binary()?, Place::scratch()?, &[]).await
+        Self::start(topology, &binary()?, Place::scratch()?, &[], Lines::Relay).await
     }
 
     /// Starts every node, and returns when all are ready. Pages of these origins may ask the nodes.
-    pub async fn start(topology: Topology, binary: &Path, place: Place, pages: &[String]) -> Result<Self> {
+    pub async fn start(
+        topology: Topology,
+        binary: &Path,
+        place: Place,
+        pages: &[String],
+        lines: Lines,
+    ) -> Result<Self> {
         let mut ports = Ports::new();
-        let sites = sites(&topology, place.path(), &mut ports)?;
+        let sites = sites(&topology, place.path(), lines, &mut ports)?;
         let listens = sites.iter().map(|site| (site.name.clone(), site.replication)).collect();
-        let relay = Relay::open(&topology, &listens)?;
+        let wan = Wan::open(lines, &topology, &sites)?;
         let names = topology.nodes();
         let certificates =
             Certificates::make(binary, &topology.cluster, place.path().join("certs"), &names).await?;
         let lab = Self {
             topology,
             nodes: RwLock::default(),
-            relay,
+            wan,
             api: Api::default(),
             ports: Mutex::new(ports),
             certificates,
@@ -150,7 +155,9 @@ impl Lab {
 
     /// Writes a node's configuration, with all that listen for its peers, and lets it be one of the lab.
     fn settle(&self, site: &Site, listens: &BTreeMap<NodeName, SocketAddr>) -> Result<()> {
-        let node = Arc::new(Node::new(site.clone(), &self.binary, Arc::clone(&self.watchdog)));
+        let mut command = self.wan.within(&site.name);
+        command.push(self.binary.to_str().context("the binary's path is not Unicode")?.to_owned());
+        let node = Arc::new(Node::new(site.clone(), command, Arc::clone(&self.watchdog)));
         self.configure(&node, listens, 0)?;
         self.nodes.write().expect(UNBROKEN).insert(site.name.clone(), node);
         Ok(())
@@ -165,7 +172,7 @@ impl Lab {
         let site = node.site();
         let others = listens.iter().filter(|(name, _)| **name != site.name);
         let found_at = |(name, listens): (&NodeName, &SocketAddr)| {
-            (name.clone(), self.relay.address(&site.name, name).unwrap_or(*listens))
+            (name.clone(), self.wan.address(&site.name, name).unwrap_or(*listens))
         };
         let peers = others.map(found_at).collect();
         let config = Config::new(site, &self.topology.cluster, &self.certificates, &peers, &self.pages);
@@ -186,8 +193,8 @@ impl Lab {
     }
 
     /// The WAN.
-    pub fn relay(&self) -> &Relay {
-        &self.relay
+    pub fn wan(&self) -> &Wan {
+        &self.wan
     }
 
     /// The client all questions go through.
@@ -245,32 +252,33 @@ impl Lab {
 
     /// Cuts the WAN between two regions.
     pub fn cut(&self, from: &str, to: &str, ways: Ways) -> Result<Vec<Way>> {
-        let mut cut = self.ways(from, to, ways)?;
-        cut.retain(|way| self.relay.cut(way));
-        Ok(cut)
+        let cut = self.ways(from, to, ways)?;
+        let changed = cut.iter().map(|way| self.wan.cut(way)).collect::<Result<Vec<_>>>()?;
+        Ok(changed_of(cut, &changed))
     }
 
     /// Changes the weather between two regions.
     pub fn alter(&self, from: &str, to: &str, ways: Ways, change: Change) -> Result<Vec<Way>> {
         let ways = self.ways(from, to, ways)?;
         for way in &ways {
-            self.relay.alter(way, change);
+            self.wan.alter(way, change)?;
         }
         Ok(ways)
     }
 
     /// Heals the WAN between two regions, both ways: what was cut, slowed or made to lose.
     pub fn heal(&self, from: &str, to: &str) -> Result<Vec<Way>> {
-        let mut healed = self.ways(from, to, Ways::Both)?;
-        healed.retain(|way| self.relay.heal(way));
-        Ok(healed)
+        self.heal_these(self.ways(from, to, Ways::Both)?)
     }
 
     /// Heals everything.
-    pub fn heal_all(&self) -> Vec<Way> {
-        let mut healed = self.topology.ways();
-        healed.retain(|way| self.relay.heal(way));
-        healed
+    pub fn heal_all(&self) -> Result<Vec<Way>> {
+        self.heal_these(self.topology.ways())
+    }
+
+    fn heal_these(&self, ways: Vec<Way>) -> Result<Vec<Way>> {
+        let changed = ways.iter().map(|way| self.wan.heal(way)).collect::<Result<Vec<_>>>()?;
+        Ok(changed_of(ways, &changed))
     }
 
     fn ways(&self, from: &str, to: &str, ways: Ways) -> Result<Vec<Way>> {
@@ -341,8 +349,13 @@ impl Lab {
     }
 }
 
+/// Those of the ways of which it is said that they have changed.
+fn changed_of(ways: Vec<Way>, changed: &[bool]) -> Vec<Way> {
+    ways.into_iter().zip(changed).filter(|(_, changed)| **changed).map(|(way, _)| way).collect()
+}
+
 /// Draws every node's addresses and makes its directory.
-fn sites(topology: &Topology, dir: &Path, ports: &mut Ports) -> Result<Vec<Site>> {
+fn sites(topology: &Topology, dir: &Path, lines: Lines, ports: &mut Ports) -> Result<Vec<Site>> {
     let mut sites = Vec::new();
     for region in &topology.regions {
         let of_region = topology.nodes().into_iter().filter(|name| *name.region() == region.name);
@@ -350,7 +363,7 @@ fn sites(topology: &Topology, dir: &Path, ports: &mut Ports) -> Result<Vec<Site>
             let wish = if region.http_port == 0 { 0 } else { region.http_port + offset };
             let site = Site {
                 http: ports.tcp(wish)?,
-                replication: ports.udp()?,
+                replication: lines.listen(topology, &name, ports)?,
                 dir: dir.join("nodes").join(name.to_string()),
                 // The first of all; the others catch up with it before they are ready.
                 founds: sites.is_empty(),

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::Arc,
     time::Duration,
@@ -31,7 +31,8 @@ pub const KILLED: &str = "killed";
 #[derive(Debug)]
 pub(super) struct Node {
     site: Site,
-    binary: PathBuf,
+    // The binary, and before it what lets it run elsewhere.
+    command: Vec<String>,
     watchdog: Arc<Watchdog>,
     state: watch::Sender<State>,
     run: Mutex<Option<Run>>,
@@ -72,9 +73,9 @@ struct Run {
 }
 
 impl Node {
-    pub(super) fn new(site: Site, binary: &Path, watchdog: Arc<Watchdog>) -> Self {
+    pub(super) fn new(site: Site, command: Vec<String>, watchdog: Arc<Watchdog>) -> Self {
         let state = watch::Sender::new(State::Down { why: "not started".to_owned() });
-        Self { site, binary: binary.to_owned(), watchdog, state, run: Mutex::new(None) }
+        Self { site, command, watchdog, state, run: Mutex::new(None) }
     }
 
     pub(super) fn site(&self) -> &Site {
@@ -119,7 +120,10 @@ impl Node {
         let file = self.log_file();
         let log = OpenOptions::new().create(true).append(true).open(&file);
         let log: File = log.with_context(|| file.display().to_string())?;
-        Command::new(&self.binary)
+        let (program, arguments) =
+            self.command.split_first().context("a node's command names its program")?;
+        Command::new(program)
+            .args(arguments)
             .arg("serve")
             .arg("--config")
             .arg(self.config_file())
@@ -130,7 +134,7 @@ impl Node {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} does not start", self.binary.display()))
+            .with_context(|| format!("{program} does not start"))
     }
 
     /// Holds the process. Says whether it ran.

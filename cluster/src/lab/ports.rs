@@ -27,7 +27,7 @@ const DRAWS_MAX: usize = 1_000;
 /// draw finds the number taken, while a node's listener, which allows the address to be reused as every server that
 /// restarts does, stands beside it. For UDP the number is held in the same way, as a token.
 #[derive(Debug)]
-pub(super) struct Ports {
+pub(crate) struct Ports {
     from: Range<u16>,
     held: Vec<TcpSocket>,
 }
@@ -55,7 +55,7 @@ impl Ports {
     }
 
     /// A free loopback address for UDP.
-    pub(super) fn udp(&mut self) -> Result<SocketAddr> {
+    pub(crate) fn udp(&mut self) -> Result<SocketAddr> {
         self.draw(|address| UdpSocket::bind(address).map(drop))
     }
 

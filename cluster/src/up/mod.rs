@@ -24,6 +24,7 @@ use crate::{
     lab::{self, Earlier, KILLED, Lab, Place, State},
     topology::Topology,
     viewers::{Figures, Viewers},
+    wan::Lines,
     web::{Said, Scene, Web},
 };
 
@@ -65,6 +66,9 @@ pub struct Up {
     /// How seldom, at most: each device draws its interval between the two.
     #[arg(long, value_name = "MS")]
     heartbeat_interval_max_ms: Option<u64>,
+    /// Real network namespaces and firewall rules instead of the relay, without its delays; needs root.
+    #[arg(long)]
+    namespaces: bool,
     /// The playmark binary; otherwise the one beside this program.
     #[arg(long, env = "PLAYMARK_BIN")]
     binary: Option<PathBuf>,
@@ -140,9 +144,10 @@ async fn start(up: &Up, dir: PathBuf) -> Result<Cluster> {
     let console = Console::stdout();
     console.note(&format!("starting {} nodes in {} …", topology.nodes().len(), dir.display()));
     let place = Place::prepare(dir, if up.keep { Earlier::Stays } else { Earlier::Goes })?;
+    let lines = if up.namespaces { Lines::Kernel } else { Lines::Relay };
     // Before the nodes, which answer its page.
     let web = Web::open(place.path()).await?;
-    let lab = Lab::start(topology, &binary, place, &web.origins()).await?;
+    let lab = Lab::start(topology, &binary, place, &web.origins(), lines).await?;
     console.note(&format!("\nconsole: {}", web.url()));
     console.note(&welcome(&lab)?);
     let (viewers, board) = (Viewers::start(&lab), Mutex::new(Board::new()));
@@ -220,7 +225,7 @@ impl Cluster {
     }
 
     fn patience(&self) -> Duration {
-        if self.lab.relay().cuts().is_empty() { AGREE_WITHIN } else { AGREE_DESPITE_CUTS_WITHIN }
+        if self.lab.wan().cuts().is_empty() { AGREE_WITHIN } else { AGREE_DESPITE_CUTS_WITHIN }
     }
 
     /// Waits until every node holds `target`, holds the viewers, and compares all answers. Time counts from `since`.
@@ -232,7 +237,7 @@ impl Cluster {
                 self.say(say, format!("not asked: {name} ({why})")).await;
             }
         }
-        let cuts = self.lab.relay().cuts();
+        let cuts = self.lab.wan().cuts();
         if !cuts.is_empty() {
             self.say(say, list("still cut:", &cuts, "")).await;
         }
@@ -279,7 +284,7 @@ impl Cluster {
             };
             lines.push(format!("{name}  {}  {state}", self.lab.node_url(&name)));
         }
-        for (way, traffic) in self.lab.relay().traffic() {
+        for (way, traffic) in self.lab.wan().traffic()? {
             lines.push(format!(
                 "{way}  packets: {} passed, {} lost, {} cut off",
                 traffic.passed, traffic.dropped, traffic.cut

@@ -10,7 +10,7 @@ use crate::{
     agreement::Vector,
     control::{Order, Outcome, Say},
     lab::Ways,
-    relay::Change,
+    wan::Change,
 };
 
 const fn ways(one_way: bool) -> Ways {
@@ -39,7 +39,7 @@ impl Cluster {
                 let before = Vector::of_all(&self.lab).await;
                 let healed = match (from, to) {
                     (Some(from), Some(to)) => self.lab.heal(from, to)?,
-                    (_, _) => self.lab.heal_all(),
+                    (_, _) => self.lab.heal_all()?,
                 };
                 let since = Instant::now();
                 self.say(say, list("healed", &healed, "nothing was cut")).await;

@@ -8,8 +8,8 @@ use super::picture::{LinePicture, NodePicture};
 use crate::{
     api::{Api, NodeStatus},
     lab::{Lab, State},
-    relay::Weather,
     topology::{NodeName, Way},
+    wan::Weather,
 };
 
 /// How long a look waits for an answer. A node on this machine answers in a few milliseconds; one that is held never does, and
@@ -83,7 +83,7 @@ fn lines(lab: &Lab) -> Vec<LinePicture> {
         loss_percent: weather.loss_percent,
         slowed: weather.altered,
     };
-    lab.relay().weather().into_iter().map(line).collect()
+    lab.wan().weather().into_iter().map(line).collect()
 }
 
 /// The wall time, in milliseconds since the Unix epoch.

@@ -22,22 +22,33 @@ struct Tool {
     _place: Place,
 }
 
+const TOOL: &str = env!("CARGO_BIN_EXE_cluster");
+
 fn command(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cluster"));
+    within(Command::new(TOOL), dir)
+}
+
+fn within(mut command: Command, dir: &Path) -> Command {
     command.env("PLAYMARK_CLUSTER_DIR", dir).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
 impl Tool {
     async fn start() -> Self {
+        Self::start_by(Command::new(TOOL), &[]).await
+    }
+
+    /// Starts it by a command that ends in it, with some arguments more.
+    async fn start_by(command: Command, more: &[&str]) -> Self {
         let place = Place::scratch().expect("the temporary directory takes another");
         let dir = place.path().join("cluster");
         let topology = place.path().join("topology.toml");
         fs::write(&topology, CLOSE_TOGETHER).expect("it is ours");
-        let up = command(&dir)
+        let up = within(command, &dir)
             .arg("up")
             .arg(&topology)
             .args(["--viewers", "12", "--heartbeat-interval-ms", "100"])
+            .args(more)
             .arg("--binary")
             .arg(lab::binary().expect("the binary is built"))
             .stdout(Stdio::null())
@@ -189,6 +200,36 @@ async fn nodes_are_held_wiped_skewed_added_and_removed_while_the_others_go_on() 
     {
         assert!(page.contains(wanted), "{wanted}: {page}");
     }
+    tool.end().await;
+}
+
+/// The kernel's own network, in a namespace in which this user is root and `/run` is empty: nothing on the machine notices.
+fn as_root_of_another_network() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", "--mount", "sh", "-c"]);
+    command.arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"").arg(TOOL);
+    command
+}
+
+#[tokio::test]
+async fn the_kernel_cuts_as_the_relay_does() {
+    let tool = Tool::start_by(as_root_of_another_network(), &["--namespaces"]).await;
+    assert_eq!(tool.ordered(&["cut", "eu", "us"]).await, "cut eu→us, us→eu\n");
+    tool.ordered(&["cut", "eu", "ap"]).await;
+    let said = tool.until_not_alike().await;
+    assert!(said.contains("eu-1 is behind") && said.contains("still cut"), "{said}");
+    let status = tool.ordered(&["status"]).await;
+    let cut = status.lines().find(|line| line.starts_with("eu→us")).expect("a line for each direction");
+    assert!(
+        cut.contains(" passed") && !cut.contains(" 0 passed") && !cut.ends_with(" 0 cut off"),
+        "{status}"
+    );
+    let refused = tool.order(&["slow", "eu", "us", "--delay-ms", "80"]).await;
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("start without --namespaces"));
+    tool.ordered(&["lose", "us", "ap", "1"]).await;
+    assert!(tool.ordered(&["heal"]).await.contains("all regions answer alike"));
+    let said = tool.ordered(&["add", "eu"]).await;
+    assert!(said.contains("eu-2, http://127.0.0.1:") && said.contains("all regions answer alike"), "{said}");
     tool.end().await;
 }
 

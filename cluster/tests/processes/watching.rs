@@ -64,7 +64,7 @@ async fn no_answer_is_wrong_while_lines_break_and_a_region_dies() {
     }
     // A region that cannot have seen the last report says so.
     until(&viewers, |changes| changes.stale >= 3).await;
-    lab.heal_all();
+    lab.heal_all().expect("a relay heals");
 
     lab.kill("us").await.expect("a region of the lab");
     let so_far = viewers.hand_overs().right;

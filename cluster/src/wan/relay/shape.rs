@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::topology::LineSpec;
+use crate::{topology::LineSpec, wan::Change};
 
 /// A tenth of a second at 400 Mbit/s of full packets: what fits into a long line, and no more than a router would keep.
 const QUEUE_PACKETS: usize = 4_096;
@@ -28,17 +28,6 @@ pub(super) struct Shape {
     free_at: Duration,
     // Packets leave in the order they came in, whatever the jitter, unless the dice say otherwise.
     last_arrival: Duration,
-}
-
-/// What is made of a line while it runs; what is not named stays.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct Change {
-    /// How long a packet is under way, one way.
-    pub delay: Option<Duration>,
-    /// How many of a hundred packets are lost.
-    pub loss_percent: Option<f64>,
-    /// What the line carries, in megabits a second.
-    pub rate_mbit: Option<f64>,
 }
 
 /// What becomes of a packet.

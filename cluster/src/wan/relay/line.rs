@@ -16,7 +16,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::shape::{Change, Fate, Shape};
+use super::{
+    Change,
+    shape::{Fate, Shape},
+};
 
 /// A packet under way.
 #[derive(Clone, Debug)]

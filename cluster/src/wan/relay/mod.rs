@@ -22,19 +22,17 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, UdpSocket as BlockingSocket},
     sync::{Arc, Mutex, atomic::Ordering::Relaxed},
-    time::Duration,
 };
 
 use anyhow::{Context, Result};
 use tokio::net::UdpSocket;
-
-pub use self::shape::Change;
 
 use self::{
     engine::Engine,
     line::{Line, Packet},
     shape::Shape,
 };
+use super::{Change, Traffic, Weather};
 use crate::topology::{NodeName, Topology, Way};
 
 /// The longest datagram UDP knows; what a WAN would not carry is dropped by the line.
@@ -49,37 +47,12 @@ pub struct Relay {
     engine: Engine,
 }
 
-/// One direction of the WAN, as it is at the moment.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Weather {
-    /// Whether nothing passes.
-    pub cut: bool,
-    /// How long a packet is under way.
-    pub delay: Duration,
-    /// Up to this much more.
-    pub jitter: Duration,
-    /// How many of a hundred packets are lost.
-    pub loss_percent: f64,
-    /// Whether it is not what its topology says.
-    pub altered: bool,
-}
-
-/// What became of the packets of one direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Traffic {
-    /// Handed on.
-    pub passed: u64,
-    /// Lost by the weather, a full queue, or for their length.
-    pub dropped: u64,
-    /// Lost to a cut.
-    pub cut: u64,
-    /// In the line at the moment.
-    pub under_way: usize,
-}
-
 impl Relay {
     /// Opens the WAN of a topology, for nodes that listen at these addresses.
-    pub fn open(topology: &Topology, listens: &BTreeMap<NodeName, SocketAddr>) -> Result<Self> {
+    pub(in crate::wan) fn open(
+        topology: &Topology,
+        listens: &BTreeMap<NodeName, SocketAddr>,
+    ) -> Result<Self> {
         let engine = Engine::start().context("a thread for the relay")?;
         let mut lines = BTreeMap::new();
         for (number, way) in (0..).zip(topology.ways()) {
@@ -103,7 +76,11 @@ impl Relay {
     ///
     /// # Panics
     /// Where somebody has panicked with the addresses in hand.
-    pub fn join(&self, new: &[NodeName], listens: &BTreeMap<NodeName, SocketAddr>) -> Result<()> {
+    pub(in crate::wan) fn join(
+        &self,
+        new: &[NodeName],
+        listens: &BTreeMap<NodeName, SocketAddr>,
+    ) -> Result<()> {
         for (from, to, [there, back]) in self.bind_pairs(new, listens)? {
             let (of_from, of_to) = (there.local_addr()?, back.local_addr()?);
             {
@@ -130,32 +107,32 @@ impl Relay {
     ///
     /// # Panics
     /// Where somebody has panicked with the addresses in hand.
-    pub fn address(&self, from: &NodeName, to: &NodeName) -> Option<SocketAddr> {
+    pub(in crate::wan) fn address(&self, from: &NodeName, to: &NodeName) -> Option<SocketAddr> {
         let addresses = self.addresses.lock().expect("nothing panics while it holds them");
         addresses.get(&(from.clone(), to.clone())).copied()
     }
 
     /// Cuts one direction, packets under way included. Says whether that changed anything.
-    pub fn cut(&self, way: &Way) -> bool {
+    pub(in crate::wan) fn cut(&self, way: &Way) -> bool {
         self.set_cut(way, true)
     }
 
     /// Heals one direction: nothing is cut, and the weather is that of its topology. Says whether that changed
     /// anything.
-    pub fn heal(&self, way: &Way) -> bool {
+    pub(in crate::wan) fn heal(&self, way: &Way) -> bool {
         let restored = self.lines.get(way).is_some_and(|line| line.restore());
         self.set_cut(way, false) || restored
     }
 
     /// Changes the weather of one direction.
-    pub fn alter(&self, way: &Way, change: Change) {
+    pub(in crate::wan) fn alter(&self, way: &Way, change: Change) {
         if let Some(line) = self.lines.get(way) {
             line.alter(change);
         }
     }
 
     /// The weather of each direction.
-    pub fn weather(&self) -> BTreeMap<Way, Weather> {
+    pub(in crate::wan) fn weather(&self) -> BTreeMap<Way, Weather> {
         let weather = |line: &Line| {
             let (delay, jitter, loss_percent) = line.weather();
             Weather { cut: line.is_cut(), delay, jitter, loss_percent, altered: line.is_altered() }
@@ -170,13 +147,8 @@ impl Relay {
         changes
     }
 
-    /// The directions that are cut.
-    pub fn cuts(&self) -> Vec<Way> {
-        self.lines.iter().filter(|(_, line)| line.is_cut()).map(|(way, _)| way.clone()).collect()
-    }
-
     /// What became of each direction's packets so far.
-    pub fn traffic(&self) -> BTreeMap<Way, Traffic> {
+    pub(in crate::wan) fn traffic(&self) -> BTreeMap<Way, Traffic> {
         let traffic = |line: &Line| {
             let counts = line.counts();
             Traffic {
