@@ -83,6 +83,19 @@ impl Vector {
         all
     }
 
+    /// The same without those of a region, or the node, of this name: what is left where they lose their disks.
+    pub async fn of_others(lab: &Lab, name: &str) -> Self {
+        let mut all = Self::default();
+        for (node, status) in lab.statuses().await {
+            if !node.answers_to(name) {
+                all.raise(
+                    status.iter().flat_map(|it| &it.vector).map(|held| (held.origin.as_str(), held.version)),
+                );
+            }
+        }
+        all
+    }
+
     fn raise<'a>(&mut self, held: impl Iterator<Item = (&'a str, u64)>) {
         for (origin, version) in held {
             let upto = self.0.entry(origin.to_owned()).or_default();

@@ -4,7 +4,13 @@ mod chaos;
 mod orders;
 mod report;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -157,10 +163,16 @@ async fn start(up: &Up, dir: PathBuf) -> Result<Cluster> {
         console,
         board,
         web,
-        topology: up.topology.clone(),
+        topology: name_of(&up.topology),
         said: Said::default(),
         history: History::new(),
     })
+}
+
+/// A topology's name: its own, or that of its file.
+fn name_of(topology: &str) -> String {
+    let stem = Path::new(topology).file_stem().and_then(OsStr::to_str);
+    stem.unwrap_or(topology).to_owned()
 }
 
 /// Where everything is and what to try.

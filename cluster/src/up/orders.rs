@@ -63,7 +63,12 @@ impl Cluster {
     }
 
     async fn carry_out_on_nodes(&self, order: &Order, say: &Say) -> Result<Outcome> {
-        let before = Vector::of_all(&self.lab).await;
+        let before = if let Order::Wipe { name } = order {
+            // What only that disk had goes with it.
+            Vector::of_others(&self.lab, name).await
+        } else {
+            Vector::of_all(&self.lab).await
+        };
         let since = Instant::now();
         let after = || format!("after {} ms:", since.elapsed().as_millis());
         let changed = match order {

@@ -15,7 +15,7 @@ use crate::http::{Problem, condition, contract::params::Known};
 const PAGE: &str = include_str!("console/console.html");
 
 /// Every file beside the page: its name, its type and what is in it.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 10] = [
     ("console.css", "text/css; charset=utf-8", include_str!("console/console.css")),
     ("main.js", SCRIPT, include_str!("console/main.js")),
     ("live.js", SCRIPT, include_str!("console/live.js")),
@@ -23,6 +23,7 @@ const FILES: [(&str, &str, &str); 9] = [
     ("map.js", SCRIPT, include_str!("console/map.js")),
     ("plot.js", SCRIPT, include_str!("console/plot.js")),
     ("tables.js", SCRIPT, include_str!("console/tables.js")),
+    ("timeline.js", SCRIPT, include_str!("console/timeline.js")),
     ("inspector.js", SCRIPT, include_str!("console/inspector.js")),
     ("players.js", SCRIPT, include_str!("console/players.js")),
 ];

@@ -2,8 +2,10 @@
 
 import { headers } from "./live.js";
 import { make, place, number } from "./text.js";
+import { Timeline } from "./timeline.js";
 
 const ANSWER_WITHIN_MS = 4_000;
+const LOOK_EVERY_MS = 1_000;
 
 export class Inspector {
   constructor(form, input, home) {
@@ -16,7 +18,7 @@ export class Inspector {
   }
 
   async titles(profile) {
-    this.home.replaceChildren(make("p", { class: "quiet" }, "looking …"));
+    this.home.replaceChildren(make("p", { class: "quiet", role: "status" }, "looking …"));
     const path = `/v1/profiles/${encodeURIComponent(profile)}/history`;
     const answers = await Promise.all(this.nodes.map((node) => ask(node, path)));
     const contents = new Set(answers.flatMap(({ body }) => (body?.titles ?? []).map((title) => title.content)));
@@ -25,7 +27,7 @@ export class Inspector {
     if (failed.length) this.home.append(make("p", { class: "warn" }, failed.join("; ")));
     if (!contents.size) return this.home.append(make("p", {}, `No node knows of a title of ${profile}.`));
     const list = make("ul", { class: "titles", "aria-label": "Titles" });
-    const replicas = make("div", { class: "replicas" });
+    const replicas = make("div");
     for (const content of contents) {
       const button = make("button", { type: "button" }, content);
       button.addEventListener("click", () => this.title(profile, content, replicas));
@@ -35,10 +37,20 @@ export class Inspector {
     return this.title(profile, [...contents][0], replicas);
   }
 
+  // Follows a title at every node, until another one is chosen.
   async title(profile, content, home) {
     const path = `/v1/profiles/${encodeURIComponent(profile)}/resume-points/${content.split("/").map(encodeURIComponent).join("/")}?explain=1`;
-    const answers = await Promise.all(this.nodes.map((node) => ask(node, path)));
-    home.replaceChildren(...answers.map((answer) => replica(content, answer)));
+    const timeline = new Timeline(this.nodes.map((node) => node.name));
+    const boxes = make("div", { class: "replicas" });
+    home.replaceChildren(boxes, timeline.element);
+    for (let shown = ""; home.contains(boxes) && home.isConnected; ) {
+      const answers = document.hidden ? [] : await Promise.all(this.nodes.map((node) => ask(node, path)));
+      if (answers.length) timeline.add(Date.now(), answers);
+      const now = answers.map(({ node, body, why }) => `${node.name} ${body?.dot} ${body?.stale} ${why}`).join();
+      if (answers.length && now !== shown) boxes.replaceChildren(...answers.map((answer) => replica(content, answer)));
+      if (answers.length) shown = now;
+      await new Promise((later) => setTimeout(later, LOOK_EVERY_MS));
+    }
   }
 }
 

@@ -4,13 +4,15 @@ import { draw, duration, say } from "./text.js";
 
 const WIDTH = 960;
 const HEIGHT = 440;
+// Two regions stand beside each other.
+const HEIGHT_OF_TWO = 190;
 // Beyond so many regions, what is written on lines would lie on other lines; it is in the table below.
 const LABELLED_MAX = 4;
 
 export class Map {
   constructor(home, act) {
     this.act = act;
-    this.svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": "Map of the cluster" });
+    this.svg = draw("svg", { role: "group", "aria-label": "Map of the cluster" });
     this.lines = draw("g");
     this.regions = draw("g");
     this.svg.append(this.lines, this.regions);
@@ -34,8 +36,10 @@ export class Map {
     this.drawn = [];
     this.radius = regions.length > LABELLED_MAX ? 30 : 52;
     this.labelled = regions.length <= LABELLED_MAX;
+    this.height = regions.length <= 2 ? HEIGHT_OF_TWO : HEIGHT;
+    this.svg.setAttribute("viewBox", `0 0 ${WIDTH} ${this.height}`);
     this.svg.classList.toggle("many", !this.labelled);
-    this.places = Object.fromEntries(spots(regions.length).map((place, index) => [regions[index], place]));
+    this.places = Object.fromEntries(spots(regions.length, this.height).map((place, index) => [regions[index], place]));
     regions.forEach((one, index) => {
       for (const other of regions.slice(index + 1)) this.drawn.push(this.line(one, other, Boolean(picture.lab)));
     });
@@ -45,7 +49,7 @@ export class Map {
   region(name, nodes) {
     const { x, y } = this.places[name];
     const group = draw("g", { class: "region" }, draw("circle", { cx: x, cy: y, r: this.radius }));
-    const below = y > HEIGHT / 2 ? y + this.radius + 18 : y - this.radius - 8;
+    const below = y > this.height / 2 ? y + this.radius + 18 : y - this.radius - 8;
     group.append(draw("text", { x, y: below, "text-anchor": "middle" }, name));
     nodes.forEach((node, index) => {
       const angle = (2 * Math.PI * index) / nodes.length - Math.PI / 2;
@@ -69,7 +73,7 @@ export class Map {
     const [a, b] = [this.places[one], this.places[other]];
     // Bent away from the middle, so that lines of many regions do not lie on each other.
     const [mx, my] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
-    const [cx, cy] = [mx + (mx - WIDTH / 2) * 0.18, my + (my - HEIGHT / 2) * 0.18];
+    const [cx, cy] = [mx + (mx - WIDTH / 2) * 0.18, my + (my - this.height / 2) * 0.18];
     const d = `M${a.x},${a.y} Q${cx},${cy} ${b.x},${b.y}`;
     const label = draw("text", { class: "small halo", x: (mx + cx) / 2, y: (my + cy) / 2 + 4, "text-anchor": "middle" });
     const title = draw("title");
@@ -98,14 +102,14 @@ export class Map {
 }
 
 // Places on an ellipse, stretched until they fill the map.
-function spots(count) {
-  if (count === 1) return [{ x: WIDTH / 2, y: HEIGHT / 2 }];
+function spots(count, height) {
+  if (count === 1) return [{ x: WIDTH / 2, y: height / 2 }];
   const turn = count === 2 ? Math.PI : -Math.PI / 2;
   const places = [...Array(count).keys()].map((index) => {
     const angle = turn + (2 * Math.PI * index) / count;
     return { x: Math.cos(angle), y: Math.sin(angle) };
   });
-  return stretched(stretched(places, "x", 110, WIDTH - 110), "y", 92, HEIGHT - 92);
+  return stretched(stretched(places, "x", 110, WIDTH - 110), "y", 92, height - 92);
 }
 
 function stretched(places, axis, from, to) {

@@ -7,6 +7,8 @@ const HEIGHT = 170;
 const LEFT = 58;
 const BOTTOM = 22;
 const SPAN_MS = 5 * 60_000;
+// What is younger than the page is all of the plot, once it is this much.
+const SPAN_LEAST_MS = 60_000;
 
 export class Plot {
   constructor(home, figure) {
@@ -15,13 +17,14 @@ export class Plot {
     this.area = draw("path", { class: "area" });
     this.curve = draw("path", { class: "curve" });
     this.most = draw("text", { class: "small", x: LEFT - 6, y: 16, "text-anchor": "end" });
+    this.since = draw("text", { class: "small", x: LEFT, y: HEIGHT - 4 });
     const y = HEIGHT - BOTTOM;
-    home.append(draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "Divergence over the last five minutes" },
+    home.append(draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "Divergence over the last minutes" },
       draw("line", { class: "axis", x1: LEFT, x2: WIDTH, y1: y, y2: y }),
       draw("line", { class: "axis", x1: LEFT, x2: LEFT, y1: 8, y2: y }),
       this.area, this.curve, this.most,
       draw("text", { class: "small", x: LEFT - 6, y: y + 4, "text-anchor": "end" }, "0"),
-      draw("text", { class: "small", x: LEFT, y: HEIGHT - 4 }, "5 min ago"),
+      this.since,
       draw("text", { class: "small", x: WIDTH - 2, y: HEIGHT - 4, "text-anchor": "end" }, "now")));
   }
 
@@ -34,7 +37,9 @@ export class Plot {
     this.points.push([now, worst ?? 0]);
     const top = scale(Math.max(...this.points.map(([, value]) => value)));
     say(this.most, duration(top));
-    const x = (at) => WIDTH - ((WIDTH - LEFT) * (now - at)) / SPAN_MS;
+    const span = Math.max(now - this.points[0][0], SPAN_LEAST_MS);
+    say(this.since, `${duration(span)} ago`);
+    const x = (at) => WIDTH - ((WIDTH - LEFT) * (now - at)) / span;
     const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - 12) * value) / top;
     const path = this.points.map(([at, value], index) => `${index ? "L" : "M"}${x(at).toFixed(1)},${y(value).toFixed(1)}`).join("");
     this.curve.setAttribute("d", path);

@@ -106,6 +106,9 @@ export class Viewers {
     this.figure("told stale", number(viewers.stale_resumes), viewers.stale_resumes ? "warn" : undefined);
     this.figure("acknowledged and lost", number(viewers.acknowledged_lost), viewers.acknowledged_lost ? "bad" : "good");
     this.figure("took another region", number(viewers.failed_over));
+    this.figure("failed starts", number(viewers.failed_starts));
+    this.figure("watched offline", number(viewers.watched_offline));
+    this.figure("reported twice", number(viewers.repeated));
     const visible = (viewers.visible_ms ?? []).map((pair) => pair.p50);
     this.figure("seen elsewhere, p50 of the best", visible.length ? duration(Math.min(...visible)) : nothing);
     this.figure("seen elsewhere, p50 of the worst", visible.length ? duration(Math.max(...visible)) : nothing);
