@@ -168,9 +168,10 @@ impl Line {
             self.counts.cut.fetch_add(1, Relaxed);
             return;
         }
+        // Counted first, so that whoever has received it finds it counted.
+        self.counts.passed.fetch_add(1, Relaxed);
         // A receiver that is down refuses; to the sender that is one more lost packet.
         let _ = packet.by.send_to(&packet.bytes, packet.to).await;
-        self.counts.passed.fetch_add(1, Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, UnderWay> {
