@@ -26,8 +26,8 @@ pub enum Bug {
     OldOriginsNotFed,
     /// A position is logged only where the merge changed something.
     OnlyChangesLogged,
-    /// The end of a span is the feeder's vector at its first part.
-    UptoFixedAtStart,
+    /// What is written again while its span is on its way is left out of it.
+    MovedLeftOut,
     /// A cursor into an unfinished span is taken to another feeder.
     CursorAtAnotherFeeder,
     /// An overwritten entry goes although its successor is above the vector.
@@ -107,7 +107,7 @@ impl Bug {
         Self::PrunedSkipped,
         Self::OldOriginsNotFed,
         Self::OnlyChangesLogged,
-        Self::UptoFixedAtStart,
+        Self::MovedLeftOut,
         Self::CursorAtAnotherFeeder,
         Self::EntryDroppedAboveVector,
         Self::ForeignEntryDropped,

@@ -44,7 +44,8 @@ impl<S: Read> Answers<'_, S> {
             return self.what_remains(entry, key);
         };
         let Dot { origin, version } = register.dot;
-        if origin == entry.origin && entry.version < version && version <= upto {
+        let is_in_span = version <= upto || planted(Bug::MovedLeftOut);
+        if origin == entry.origin && entry.version < version && is_in_span {
             return Ok(Answer::Later);
         }
         if origin != entry.origin && planted(Bug::OverwrittenSkipped) {

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    answers::{Answer, Answers, size},
-    told::Told,
-};
+use super::{answers::Answers, cursor::Cursor, told::Told};
 use crate::{
-    crdt::{Dot, Origin, Slot, Span, Timestamp, VersionVector},
-    replica::{Delta, Item, Monotonic, Part, Subscribe},
+    crdt::{Dot, Origin, Slot, Timestamp, VersionVector},
+    replica::{Delta, Monotonic, Part, Subscribe},
     store::{Read, StoreError},
     zoo::{Bug, planted},
 };
@@ -28,9 +25,6 @@ pub const WINDOW_PARTS: u64 = 32;
 /// move, a subscription that is made anew adds these few to it, and not a whole window each time.
 pub(super) const WINDOW_PARTS_AT_FIRST: u64 = 2;
 
-/// How many index entries one part reads at most, so that a turn stays short.
-const ENTRIES_MAX: usize = 512;
-
 /// One peer's subscription, as its feeder sees it.
 #[derive(Debug)]
 pub(super) struct Feed {
@@ -46,17 +40,6 @@ pub(super) struct Feed {
     pub(super) due: Option<Monotonic>,
 }
 
-/// Where a feed stands in one origin's part of the index.
-#[derive(Debug)]
-struct Cursor {
-    /// Where the span in progress began: the last `upto` that was sent, at first the subscriber's vector.
-    after: Timestamp,
-    /// The last position answered.
-    answered: Timestamp,
-    /// Only read by a planted bug.
-    fixed_upto: Option<Timestamp>,
-}
-
 /// A part, and the entries that its making found overwritten.
 #[derive(Debug)]
 pub(super) struct Built {
@@ -68,8 +51,7 @@ impl Feed {
     pub(super) fn open(subscribe: Subscribe, now: Monotonic) -> Self {
         let Subscribe { subscription, after, answered } = subscribe;
         let cursor = |(origin, after): (Origin, Timestamp)| {
-            let answered = answered.get(&origin).copied().unwrap_or_default().max(after);
-            (origin, Cursor { after, answered, fixed_upto: None })
+            (origin, Cursor::new(after, answered.get(&origin).copied().unwrap_or_default()))
         };
         let cursors = after.into_iter().map(cursor).collect();
         let window = if planted(Bug::WindowOpensWide) { WINDOW_PARTS } else { WINDOW_PARTS_AT_FIRST };
@@ -103,7 +85,7 @@ impl Feed {
 
     fn next_origin(&self, vector: &VersionVector) -> Option<Origin> {
         let behind =
-            |(&origin, cursor): (&Origin, &Cursor)| (vector.upto(origin) > cursor.after).then_some(origin);
+            |(&origin, cursor): (&Origin, &Cursor)| cursor.is_behind(vector.upto(origin)).then_some(origin);
         let from_here = self.cursors.range(self.next..).find_map(behind);
         from_here.or_else(|| self.cursors.iter().find_map(behind))
     }
@@ -123,55 +105,12 @@ impl Feed {
         };
         let cursor = self.cursors.get_mut(&origin).expect("the next origin has a cursor");
         let stretch = cursor.read(&mut Answers { store, vector, fence, told: &mut self.told }, origin)?;
-        let delta = Delta { origin, after: cursor.after, upto: stretch.upto, items: stretch.items };
-        if let Some(upto) = stretch.upto {
-            (cursor.after, cursor.answered, cursor.fixed_upto) = (upto, upto, None);
+        let delta = Delta { origin, after: stretch.after, upto: stretch.upto, items: stretch.items };
+        if stretch.upto.is_some() {
             self.next = Origin::from_random(u128::from_be_bytes(*origin.as_bytes()).wrapping_add(1));
         }
         let part = Part { subscription: self.subscription, number: self.sent, delta };
         self.sent += 1;
         Ok(Some(Built { part, stale: stretch.stale }))
-    }
-}
-
-struct Stretch {
-    items: Vec<Item>,
-    /// The end of the span, if this stretch reaches it.
-    upto: Option<Timestamp>,
-    stale: Vec<Dot>,
-}
-
-impl Cursor {
-    /// Answers entries until the part is full or the vector reached.
-    ///
-    /// The end of the span is the vector as it is at this reading. With the vector of an earlier reading,
-    /// an entry that has moved beyond it in between would be in neither span.
-    fn read<S: Read>(&mut self, answers: &mut Answers<'_, S>, origin: Origin) -> Result<Stretch, StoreError> {
-        let upto = self.end_of_span(answers.vector.upto(origin));
-        let entries = answers.store.changes(Span { origin, after: self.answered, upto }, ENTRIES_MAX)?;
-        let mut whole = entries.len() < ENTRIES_MAX;
-        let mut stretch = Stretch { items: Vec::new(), upto: None, stale: Vec::new() };
-        let mut bytes = 0;
-        for (position, key) in entries {
-            if bytes >= PART_BYTES_MAX {
-                whole = false;
-                break;
-            }
-            let entry = Dot { origin, version: position };
-            match answers.to(entry, key, upto)? {
-                Answer::Later => stretch.stale.push(entry),
-                Answer::Items(items) => {
-                    bytes += items.iter().map(size).sum::<usize>();
-                    stretch.items.extend(items);
-                }
-            }
-            self.answered = position;
-        }
-        stretch.upto = whole.then_some(upto);
-        Ok(stretch)
-    }
-
-    fn end_of_span(&mut self, upto: Timestamp) -> Timestamp {
-        if planted(Bug::UptoFixedAtStart) { *self.fixed_upto.get_or_insert(upto) } else { upto }
     }
 }

@@ -39,6 +39,7 @@
 
 mod answers;
 mod audit;
+mod cursor;
 mod early;
 mod feed;
 mod handle;
@@ -55,6 +56,7 @@ mod told;
 pub mod wire;
 
 pub use audit::{COMPARE_EVERY_MAX, COMPARE_SOON, Compare, Findings, Leaf, Shards, Step, Sum};
+pub use cursor::LISTED_MAX;
 pub use early::ENTER_AGAIN_AFTER;
 pub use feed::{PART_BYTES_MAX, WINDOW_PARTS};
 pub use handle::HandleError;

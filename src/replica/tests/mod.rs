@@ -1,6 +1,7 @@
 mod audit;
 mod early;
 mod joining;
+mod narrow;
 
 use std::{collections::VecDeque, time::Duration};
 
