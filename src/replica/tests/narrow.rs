@@ -68,7 +68,9 @@ fn a_feed_that_is_slower_than_the_writers_comes_to_the_end_of_its_spans() {
     }
     assert!(parts > 3, "a span of many parts was meant");
     // What was on its way when its end was fixed came as it stood later, and was told as that.
-    path.into_iter().for_each(|part| net.deliver(1, part));
+    for part in path {
+        net.deliver(1, part);
+    }
     net.settle();
     assert_eq!(net.replicas[1].vector(), net.replicas[0].vector());
     for key in &keys {
