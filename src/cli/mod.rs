@@ -2,12 +2,14 @@
 //!
 //! Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.
 
+mod ask;
 mod certs;
 mod files;
 mod flags;
 mod keys;
 mod serve;
 mod status;
+mod verify;
 
 use std::{
     io::{self, Write},
@@ -49,6 +51,15 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:7080")]
         http: SocketAddr,
         /// A file with the key or token to show, for a node that asks; it needs the scope `admin`.
+        #[arg(long)]
+        key_file: Option<PathBuf>,
+    },
+    /// Compare what the disks of nodes hold, register by register where they differ.
+    Verify {
+        /// A node's HTTP address, and once more for each.
+        #[arg(long, required = true)]
+        http: Vec<SocketAddr>,
+        /// A file with the key or token to show, for nodes that ask; it needs the scope `admin`.
         #[arg(long)]
         key_file: Option<PathBuf>,
     },
@@ -126,6 +137,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Openapi => print(playmark::http::contract()),
         Command::Problems => print(&playmark::http::problems()),
         Command::Status { http, key_file } => status::run(http, key_file.as_deref()),
+        Command::Verify { http, key_file } => verify::run(&http, key_file.as_deref()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

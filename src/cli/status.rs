@@ -1,54 +1,22 @@
 //! `playmark status`: a node's own account, for people.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
-    path::Path,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path};
 
-use anyhow::{Context, bail, ensure};
 use playmark::{
     http::{PeerStatusView, StatusView},
     node::Readiness,
 };
 
-use super::Failure;
-
-/// How long the node may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The longest answer: a thousand origins and every peer there may be.
-const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+use super::{
+    Failure,
+    ask::{ask, key_in},
+};
 
 pub(super) fn run(http: SocketAddr, key_file: Option<&Path>) -> Result<(), Failure> {
-    let key = key_file.map(|path| {
-        let key = fs::read_to_string(path).with_context(|| format!("--key-file {}", path.display()))?;
-        ensure!(!key.trim().contains(char::is_control), "--key-file {}: it is no key", path.display());
-        Ok(key)
-    });
-    let key = key.transpose().map_err(Failure::Usage)?;
-    let status =
-        ask(http, key.as_deref()).with_context(|| format!("--http {http}")).map_err(Failure::Running)?;
+    let key = key_in(key_file)?;
+    let status: StatusView = ask(http, key.as_deref(), "/v1/admin/status").map_err(Failure::Running)?;
     print!("{}", text(&status));
     Ok(())
-}
-
-/// HTTP/1.0 with one answer a connection: all that is needed, and no client to depend on.
-fn ask(http: SocketAddr, key: Option<&str>) -> anyhow::Result<StatusView> {
-    let mut stream = TcpStream::connect_timeout(&http, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let shown = key.map(|key| format!("Authorization: Bearer {}\r\n", key.trim())).unwrap_or_default();
-    write!(stream, "GET /v1/admin/status HTTP/1.0\r\nHost: {http}\r\n{shown}\r\n")?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("it does not speak HTTP")?;
-    let status_line = head.lines().next().unwrap_or_default();
-    if status_line.split(' ').nth(1) != Some("200") {
-        bail!("it answered {status_line}: {body}");
-    }
-    serde_json::from_str(body).context("it is no node of this version")
 }
 
 fn text(status: &StatusView) -> String {
@@ -107,7 +75,7 @@ fn peer_line(peer: &PeerStatusView, now_ms: u64) -> String {
     )
 }
 
-fn span(ms: u64) -> String {
+pub(super) fn span(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..120_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),

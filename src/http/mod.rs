@@ -43,6 +43,7 @@ mod row;
 mod sdk;
 mod server;
 mod sessions;
+mod shards;
 mod sync;
 mod titles;
 mod tokens;
@@ -63,6 +64,7 @@ pub use lists::LISTED_MAX;
 pub use news::TOLD_EVERY;
 pub use problems::{PROBLEMS, markdown as problems};
 pub use server::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_WITHIN, HEADERS_MAX, LEAVE_WITHIN, serve};
+pub use shards::{REGISTERS_LISTED_MAX, RegisterView, SHARDS_PER_GROUP, ShardView, SumView, SumsView};
 pub use sync::{SYNC_CHANGES_MAX, SYNC_COMMANDS_MAX, SYNC_SESSIONS_MAX};
 pub use tokens::TOKENS_BYTES_MAX;
 pub use wait::{WAIT_MAX, WAITS_MAX};
@@ -295,6 +297,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(contract::serve))
         .routes(routes!(picture::read))
         .routes(routes!(picture::watch))
+        .routes(routes!(shards::sums))
+        .routes(routes!(shards::read))
         .routes(routes!(pages::console::read))
         .routes(routes!(pages::console::file))
         .routes(routes!(pages::docs::read))

@@ -10,6 +10,7 @@ use std::{
 
 use tokio::{
     sync::{Semaphore, oneshot, watch},
+    task::spawn_blocking,
     time::timeout,
 };
 
@@ -30,7 +31,7 @@ use crate::{
         Scope, SessionId, Title, Write,
         slot::{FENCE, SETTINGS},
     },
-    replica::{Monotonic, Now, Readiness},
+    replica::{Monotonic, Now, Readiness, Sum},
     store::{Read, RocksReader, RocksStore, StoreError, Warm, WholeTitle},
     transport::{NodeName, Transport},
     within::within,
@@ -81,6 +82,11 @@ pub struct InboxLevel {
 }
 
 impl Handle {
+    /// The node's name.
+    pub fn name(&self) -> &NodeName {
+        &self.shared.name
+    }
+
     /// The replica that the node holds.
     pub fn replica(&self) -> ReplicaId {
         self.shared.replica
@@ -190,6 +196,28 @@ impl Handle {
         let [fence, settings] = [FENCE, SETTINGS]
             .map(|wanted| standing.iter().find_map(|(slot, it)| (*slot == wanted).then_some(it)));
         Ok(Scope::of(fence).settled(settings))
+    }
+
+    /// What stands in a shard, as the disk has it; on a thread that may wait for that.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    ///
+    /// # Panics
+    /// Where the reading does.
+    pub async fn shard(&self, shard: u16) -> Result<Vec<(Key, Register)>, ReadError> {
+        let reader = self.shared.reader.clone();
+        let read = spawn_blocking(move || reader.shards(shard..shard + 1));
+        Ok(read.await.expect("reading does not panic")?)
+    }
+
+    /// What that comes to.
+    ///
+    /// # Errors
+    /// The store may not be readable.
+    pub async fn shard_sum(&self, shard: u16) -> Result<Sum, ReadError> {
+        let registers = self.shard(shard).await?;
+        Ok(Sum::of_all(registers.iter().map(|(_, register)| register)))
     }
 
     /// The first titles of a profile in the order of contents, from the one that follows `after`.

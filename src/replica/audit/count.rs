@@ -80,7 +80,7 @@ impl<S: Store> Replica<S> {
     /// A shard's registers, where they come to what is kept of them.
     pub(super) fn registers_of(&mut self, shard: u16) -> Result<Option<Vec<(Key, Register)>>, StoreError> {
         let registers = self.store.shards(shard..shard + 1)?;
-        let sum = registers.iter().map(|(_, register)| Sum::of(register)).sum();
+        let sum = Sum::of_all(registers.iter().map(|(_, register)| register));
         Ok(self.audit.check(shard, sum).then_some(registers))
     }
 }

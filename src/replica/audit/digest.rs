@@ -7,7 +7,10 @@
 //! Sums are kept for each [shard](crate::crdt::SHARDS), 24 bytes each. What is inside a shard, its *leaves*, is
 //! added up from the registers themselves when somebody asks.
 
-use std::ops::{AddAssign, Sub, SubAssign};
+use std::{
+    fmt,
+    ops::{AddAssign, Sub, SubAssign},
+};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -30,9 +33,21 @@ impl Sum {
         Self(1, xxh3_128(&register.check.to_be_bytes()))
     }
 
+    /// Of several registers, in whatever order.
+    pub fn of_all<'a>(registers: impl IntoIterator<Item = &'a Register>) -> Self {
+        registers.into_iter().map(Self::of).sum()
+    }
+
     /// How many registers were added up.
     pub fn count(self) -> u64 {
         self.0
+    }
+}
+
+/// The sum of the hashes, as 32 hexadecimal digits.
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.1)
     }
 }
 

@@ -7,3 +7,4 @@ mod repairing;
 mod strangers;
 mod together;
 mod trio;
+mod verifying;

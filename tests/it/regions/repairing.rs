@@ -1,5 +1,7 @@
 //! What a disk has lost comes back, and operators hear of it.
 
+use std::path::Path;
+
 use playmark::{
     crdt::TitleId,
     store::{Batch, Durability, Read, RocksOptions, RocksStore, Store},
@@ -7,6 +9,17 @@ use playmark::{
 
 use super::trio::{Trio, status};
 use crate::{patience::until_found, serving::anonymous};
+
+/// Takes a title's rows out of the store of a node that has ended; its index and its vector say nothing of it.
+pub(super) fn forget(store: &Path, content: &str) {
+    let mut store = RocksStore::open(store, RocksOptions::default()).expect("it has ended");
+    let title = TitleId::parse("ada", content).expect("both are ids");
+    let standing = store.title(&title).expect("the disk can be read");
+    assert!(!standing.is_empty(), "it was there");
+    let registers = standing.into_iter().map(|(slot, _)| (title.key(slot), None)).collect();
+    let batch = Batch { registers, ..Batch::default() };
+    store.commit(&batch, Durability::Synced).expect("the disk can be written");
+}
 
 /// A title's rows vanish while the node is down: its index and its vector say nothing of it.
 #[tokio::test]
@@ -19,14 +32,7 @@ async fn rows_that_vanished_while_a_node_was_down_are_found_missing_and_come_bac
     let Trio { authority: _authority, eu, us, ap, serve_ap, .. } = trio;
     ap.signal("TERM").await;
     assert_eq!(ap.ended().await.0, Some(0));
-    let mut store = RocksStore::open(&serve_ap.store(), RocksOptions::default()).expect("it has ended");
-    let title = TitleId::parse("ada", "film 7").expect("both are ids");
-    let standing = store.title(&title).expect("the disk can be read");
-    assert!(!standing.is_empty(), "it was there");
-    let gone = standing.into_iter().map(|(slot, _)| (title.key(slot), None)).collect();
-    let batch = Batch { registers: gone, ..Batch::default() };
-    store.commit(&batch, Durability::Synced).expect("the disk can be written");
-    drop(store);
+    forget(&serve_ap.store(), "film 7");
 
     let ap = serve_ap.start().await;
     ap.until_ready().await;
