@@ -62,7 +62,7 @@ pub struct ShardView {
 
 /// A register, without its value.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = Register)]
+#[schema(as = ShardRegister)]
 pub struct RegisterView {
     /// Who watches.
     pub profile: String,
