@@ -180,7 +180,9 @@ pub struct Results {
 /// A problem document, as far as anybody here cares.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Document {
-    /// What kind of problem.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    /// What kind of problem, in words.
     pub title: Option<String>,
     /// This one.
     pub detail: Option<String>,
@@ -250,6 +252,17 @@ pub struct Peer {
     pub last_error: Option<String>,
 }
 
+/// Whether a node takes requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ready {
+    /// It does.
+    Yes,
+    /// Not yet: it learns what it has missed.
+    CatchingUp,
+    /// It does not answer, or says no more than that.
+    No,
+}
+
 /// Why there is no answer to work with.
 #[derive(Debug)]
 pub enum ApiError {
@@ -264,6 +277,8 @@ pub enum ApiError {
 pub struct Problem {
     /// The status.
     pub status: StatusCode,
+    /// What kind of problem: where that is described.
+    pub kind: String,
     /// What it says of itself.
     pub detail: String,
     /// A token to go on with.
@@ -294,6 +309,11 @@ impl Api {
         }
         let said: Acknowledged = read(&response)?;
         Ok(Acknowledged { dot: said.dot.or(dot), ..said })
+    }
+
+    /// Sends many heartbeats, one a line.
+    pub async fn heartbeats(&self, node: &str, lines: String) -> Result<Results, ApiError> {
+        read(&self.send(node, "/v1/heartbeats", "application/x-ndjson", lines.into()).await?)
     }
 
     /// Says what a device did while it was away.
@@ -349,9 +369,13 @@ impl Api {
         self.get(node, path).await
     }
 
-    /// Says whether a node takes requests.
-    pub async fn ready(&self, node: &str) -> bool {
-        self.get(node, "/readyz").await.is_ok()
+    /// Says whether a node takes requests; one that catches up says so, and takes none.
+    pub async fn ready(&self, node: &str) -> Ready {
+        match self.get(node, "/readyz").await {
+            Ok(_) => Ready::Yes,
+            Err(ApiError::Refused(problem)) if problem.kind == CATCHING_UP => Ready::CatchingUp,
+            Err(_) => Ready::No,
+        }
     }
 
     async fn get(&self, node: &str, path: &str) -> Result<Response<Bytes>, ApiError> {
@@ -366,9 +390,18 @@ impl Api {
         body: &impl Serialize,
     ) -> Result<Response<Bytes>, ApiError> {
         let body = serde_json::to_vec(body).expect("what is sent can be written as JSON");
-        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
-        let request = request.body(Bytes::from(body).into()).expect("a path and a header");
-        self.ask(node, request).await
+        self.send(node, path, "application/json", body.into()).await
+    }
+
+    async fn send(
+        &self,
+        node: &str,
+        path: &'static str,
+        kind: &'static str,
+        body: Bytes,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let request = Request::post(path).header(header::CONTENT_TYPE, kind);
+        self.ask(node, request.body(body.into()).expect("a path and a header")).await
     }
 
     async fn ask(
@@ -380,6 +413,8 @@ impl Api {
         if response.status().is_success() { Ok(response) } else { Err(ApiError::Refused(problem(&response))) }
     }
 }
+
+const CATCHING_UP: &str = "/problems/catching-up";
 
 const DOT: HeaderName = HeaderName::from_static("dot");
 
@@ -402,6 +437,7 @@ fn problem(response: &Response<Bytes>) -> Problem {
     let said: Document = serde_json::from_slice(response.body()).unwrap_or_default();
     Problem {
         status: response.status(),
+        kind: said.kind.unwrap_or_default(),
         detail: said.detail.or(said.title).unwrap_or_default(),
         token: said.token,
         stale: said.stale,

@@ -51,7 +51,7 @@ use self::{
     watchdog::Watchdog,
 };
 use crate::{
-    api::{Api, ApiError, NodeStatus},
+    api::{Api, ApiError, NodeStatus, Ready},
     environment,
     topology::{NodeName, Topology, Way},
     wan::{Change, Lines, Wan},
@@ -60,6 +60,9 @@ use crate::{
 /// A node replays its journal and looks for its peers before it takes requests; ten seconds of that are for peers that
 /// do not answer.
 const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// A node that has missed tens of millions of registers is given up after this.
+const CAUGHT_UP_WITHIN: Duration = Duration::from_mins(10);
 
 /// Nothing panics while it holds the table of nodes or ports.
 const UNBROKEN: &str = "nobody has panicked with it in hand";
@@ -325,10 +328,17 @@ impl Lab {
     }
 
     async fn all_ready(&self, nodes: &[Arc<Node>]) -> Result<()> {
-        let deadline = Instant::now() + READY_WITHIN;
+        let mut deadline = Instant::now() + READY_WITHIN;
+        let at_all = Instant::now() + CAUGHT_UP_WITHIN;
         for node in nodes {
             let name = &node.site().name;
-            while !self.api.ready(&self.node_url(name)).await {
+            loop {
+                match self.api.ready(&self.node_url(name)).await {
+                    Ready::Yes => break,
+                    // It is at work, and who has missed much needs long.
+                    Ready::CatchingUp => deadline = at_all.min(Instant::now() + READY_WITHIN),
+                    Ready::No => {}
+                }
                 if let State::Down { why } = node.state() {
                     bail!("{name} {why}:\n{}", node.log_tail());
                 }
