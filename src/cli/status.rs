@@ -41,6 +41,9 @@ fn text(status: &StatusView) -> String {
             status.differing_total, status.miscounted_total
         ));
     }
+    if let Some(off_ms) = status.clock_off_ms {
+        lines.push(format!("the clock is off its peers' by {off_ms} ms: no writes are taken"));
+    }
     if status.readiness != Readiness::CaughtUp.as_str() {
         lines.push(format!("{}: players are turned away", status.readiness));
     }

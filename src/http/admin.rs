@@ -70,6 +70,10 @@ pub struct StatusView {
     pub vector: Vec<OriginStatus>,
     /// Everybody it replicates with.
     pub peers: Vec<PeerStatusView>,
+    /// By how much this node's clock is off, where its peers agree that it is: above 0 where it is ahead. It then takes no
+    /// writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_off_ms: Option<i64>,
     /// Heartbeats acknowledged in this life.
     pub heartbeats_total: u64,
     /// Writes turned away in this life because the inbox was full.
@@ -197,6 +201,7 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
         uptime_ms: whole_ms(node.uptime()),
         now_ms: now.wall.as_ms(),
         peers: peers.into_iter().map(|peer| peer_view(peer, now.wall)).collect(),
+        clock_off_ms: node.clock_off_ms(),
         heartbeats_total: counters.heartbeats.total(),
         turned_away_total: counters.turned_away.total(),
         misbehaved_total: counters.misbehaved.total(),

@@ -150,6 +150,12 @@ pub enum Problem {
     /// The node does not know enough to answer.
     #[error("{}", waits_for(*.0))]
     CatchingUp(Readiness),
+    /// The node's clock is wrong.
+    #[error("this node's clock is off by {off_ms} ms, its peers agree; write to another node")]
+    ClockUnsynced {
+        /// By how much; above 0 where it is ahead.
+        off_ms: i64,
+    },
 }
 
 impl Problem {
@@ -188,6 +194,7 @@ impl Problem {
             Self::Write(WriteError::Full) | Self::StreamsFull => &t::FULL,
             Self::Write(WriteError::Leaving) | Self::NotReady => &t::NOT_READY,
             Self::CatchingUp(_) => &t::CATCHING_UP,
+            Self::ClockUnsynced { .. } => &t::CLOCK_UNSYNCED,
             Self::Write(WriteError::Unknown) | Self::TookTooLong => &t::UNKNOWN,
             Self::Write(WriteError::ValueTooLong { .. }) => &t::INTERNAL,
             Self::Read(_) => &t::STORE,
@@ -252,6 +259,9 @@ impl Problem {
             }
             Self::CatchingUp(readiness) => {
                 put("readiness", json!(readiness.as_str()));
+            }
+            Self::ClockUnsynced { off_ms } => {
+                put("off_ms", json!(off_ms));
             }
             Self::Denied(_)
             | Self::Misdirected

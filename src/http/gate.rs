@@ -13,7 +13,7 @@ use tower_http::cors::CorsLayer;
 
 use crate::http::{
     App, Options, Problem,
-    auth::{Auth, Caller, Need, Visitor},
+    auth::{Auth, Caller, Need, Visitor, writes},
     cors::Origins,
     limits::Limits,
     server::Peer,
@@ -135,6 +135,11 @@ pub(super) async fn pass(
     let readiness = app.node().readiness();
     if need.is_of_players() && !readiness.is_caught_up() {
         return Err(Problem::CatchingUp(readiness));
+    }
+    if let Some(off_ms) = app.node().clock_off_ms()
+        && pattern.as_ref().is_some_and(|it| writes(request.method(), it.as_str()))
+    {
+        return Err(Problem::ClockUnsynced { off_ms });
     }
     request.extensions_mut().insert(visitor);
     Ok(next.run(request).await)

@@ -290,7 +290,12 @@ fn alarms(app: &App) -> Vec<String> {
         (counters.misbehaved.total(), "links were closed because their peer broke the protocol"),
         (counters.turned_away.total(), "writes were turned away because the inbox was full"),
     ];
-    counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+    let clock = node.clock_off_ms();
+    let clock =
+        clock.map(|off_ms| format!("its clock is off its peers' by {off_ms} ms, and it takes no writes"));
+    let counted =
+        counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    clock.into_iter().chain(counted).collect()
 }
 
 impl Before {

@@ -18,10 +18,11 @@ use crate::{
         links::Links,
         readiness::Teller,
         snapshot,
+        synchrony::Synchrony,
         waiters::{REPLICATED_WITHIN, Waiter, Waiters},
     },
     playback::{Write, coalesce},
-    replica::{Findings, HandleError, Monotonic, Now, PeerMisbehaved, Replica, WriteError, wire},
+    replica::{Findings, HandleError, Message, Monotonic, Now, PeerMisbehaved, Replica, WriteError, wire},
     store::{Durability, Store, StoreError},
     transport::LinkEvent,
 };
@@ -56,6 +57,7 @@ pub(super) struct Driver<S> {
     pub(super) counters: Arc<Counters>,
     pub(super) vector: watch::Sender<VersionVector>,
     pub(super) readiness: Teller,
+    pub(super) synchrony: Synchrony,
     /// What had been found out by the last turn.
     pub(super) found: Findings,
     pub(super) agenda: Agenda,
@@ -222,8 +224,7 @@ impl<S: Store> Driver<S> {
                     self.handle_frame(from, &frame, now)?;
                 }
                 LinkEvent::Down { peer, link, .. } if self.links.stands(peer, link) => {
-                    self.links.down(peer);
-                    self.replica.handle_peer_down(peer, now);
+                    self.down(peer, now);
                 }
                 // Of a link that this loop has given up before the transport did.
                 LinkEvent::Frame { .. } | LinkEvent::Down { .. } => {}
@@ -244,6 +245,9 @@ impl<S: Store> Driver<S> {
                 return Ok(());
             }
         };
+        if let (Message::Status(status), Some(rtt)) = (&message, self.links.rtt(from)) {
+            self.synchrony.heard(from, status.wall, now.wall, rtt);
+        }
         match self.replica.handle_message(from, message, now) {
             Ok(()) => Ok(()),
             Err(HandleError::Peer(why)) => {
@@ -256,6 +260,12 @@ impl<S: Store> Driver<S> {
 
     fn cut_off(&mut self, peer: ReplicaId, why: &str, now: Now) {
         self.links.cut_off(peer, why);
+        self.down(peer, now);
+    }
+
+    fn down(&mut self, peer: ReplicaId, now: Now) {
+        self.links.down(peer);
+        self.synchrony.gone(peer);
         self.replica.handle_peer_down(peer, now);
     }
 

@@ -26,6 +26,7 @@ use crate::{
         pen::Inbox,
         readiness::Board,
         seats::Seats,
+        synchrony::OffBoard,
     },
     playback::{
         Scope, SessionId, Title, Write,
@@ -67,6 +68,7 @@ pub(super) struct Shared {
     pub(super) seats: Arc<Seats>,
     pub(super) counters: Arc<Counters>,
     pub(super) readiness: Board,
+    pub(super) clock_off: OffBoard,
     pub(super) leaving: AtomicBool,
     /// Taken out when the node leaves.
     pub(super) transport: Mutex<Option<Transport>>,
@@ -130,6 +132,12 @@ impl Handle {
     /// Whether the replica knows enough to answer; if not, readers and writers are to be told so.
     pub fn readiness(&self) -> Readiness {
         self.shared.readiness.read()
+    }
+
+    /// By how many milliseconds this node's clock is off, where its peers agree that it is: above 0 where it is ahead. Such
+    /// a node is to take no writes.
+    pub fn clock_off_ms(&self) -> Option<i64> {
+        self.shared.clock_off.read()
     }
 
     /// Takes no more requests from here on; those in hand go on, and whoever follows changes is sent away.

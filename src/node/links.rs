@@ -1,6 +1,6 @@
 //! The links that are up, as the driver holds them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     crdt::ReplicaId,
@@ -28,6 +28,11 @@ impl Links {
     /// Whether this is the link that stands with the peer.
     pub(super) fn stands(&self, peer: ReplicaId, id: LinkId) -> bool {
         self.standing.get(&peer).is_some_and(|link| link.id() == id)
+    }
+
+    /// The round trip of the link with a peer.
+    pub(super) fn rtt(&self, peer: ReplicaId) -> Option<Duration> {
+        self.standing.get(&peer).map(Link::rtt)
     }
 
     pub(super) fn is_empty(&self) -> bool {

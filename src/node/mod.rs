@@ -36,6 +36,7 @@ mod pen;
 mod readiness;
 mod seats;
 mod snapshot;
+mod synchrony;
 mod tail;
 mod waiters;
 
@@ -48,6 +49,7 @@ pub use inbox::{Assurance, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Outcome, Written};
 pub use metrics::{Counter, Counters};
 pub use seats::{Subscription, WAITING_MAX, Waiting};
 pub use snapshot::{Confirmed, Name, OriginView, PeerView, Snapshot};
+pub use synchrony::{AGREE_WITHIN, OFF_BEYOND};
 pub use tail::{TAIL_ENTRIES_MAX, TAIL_LINGER};
 pub use waiters::{REPLICATED_WITHIN, WAITERS_MAX};
 
@@ -76,6 +78,7 @@ use links::Links;
 use pen::{Inbox, Pen};
 use readiness::{Board, Teller};
 use seats::Seats;
+use synchrony::{OffBoard, Synchrony};
 use waiters::Waiters;
 
 /// How many events of links wait for the driver: 16 MiB of the longest frames. Where it is full the
@@ -152,6 +155,7 @@ impl Node {
             Replica::open(options, store, clock.now())?
         };
         let board = Board::of(replica.readiness());
+        let clock_off = OffBoard::default();
         let (commands, inbox) = mpsc::channel(INBOX_COMMANDS_MAX);
         let (transport, events) = match options.replication {
             Some(replication) => {
@@ -173,6 +177,7 @@ impl Node {
             counters: Arc::clone(&counters),
             vector,
             readiness: Teller::new(board.clone()),
+            synchrony: Synchrony::new(clock_off.clone()),
             found: Findings::default(),
             agenda: Agenda::default(),
         };
@@ -191,6 +196,7 @@ impl Node {
                 seats,
                 counters,
                 readiness: board,
+                clock_off,
                 leaving: AtomicBool::new(false),
                 transport: Mutex::new(transport),
             }),

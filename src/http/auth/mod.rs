@@ -34,7 +34,7 @@ pub use keys::{KEY_PREFIX, KEYS_MAX, NewKey};
 pub use watched::{FILE_BYTES_MAX, RELOAD_EVERY};
 
 pub(super) use lease::Lease;
-pub(super) use need::Need;
+pub(super) use need::{Need, writes};
 pub(super) use visitor::Visitor;
 
 use std::{path::PathBuf, sync::Arc};

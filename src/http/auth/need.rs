@@ -35,6 +35,12 @@ impl Need {
     }
 }
 
+/// Whether a request to the route with this pattern may write what viewers did.
+pub(in crate::http) fn writes(method: &Method, pattern: &str) -> bool {
+    let asks = method == Method::GET || method == Method::HEAD || pattern.ends_with(":batchGet");
+    !asks && of(method, pattern).is_of_players()
+}
+
 fn of(method: &Method, pattern: &str) -> Need {
     match pattern {
         "/healthz" | "/readyz" | "/sdk/playmark.js" | "/sdk/playmark.d.ts" | "/openapi.json" | "/docs"
@@ -69,6 +75,15 @@ fn of_profile(method: &Method, what: &str) -> Need {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn to_ask_is_not_to_write() {
+        assert!(writes(&Method::POST, "/v1/heartbeats") && writes(&Method::POST, "/v1/sessions"));
+        assert!(writes(&Method::DELETE, "/v1/profiles/{profile}"));
+        assert!(!writes(&Method::POST, "/v1/profiles/{profile}/resume-points:batchGet"));
+        assert!(!writes(&Method::GET, "/v1/profiles/{profile}/history"));
+        assert!(!writes(&Method::GET, "/v1/admin/status"));
+    }
 
     #[test]
     fn every_route_asks_for_the_least_that_it_must() {

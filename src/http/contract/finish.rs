@@ -22,7 +22,7 @@ pub(super) fn finish(document: &mut OpenApi) {
         for (method, operation) in operations(&mut item) {
             let need = Need::of(&method, &pattern);
             operation.security = security(need);
-            refusals::add(operation, need, &mut refused);
+            refusals::add(operation, &method, &pattern, &mut refused);
             operation.responses.responses.values_mut().for_each(explain_headers);
         }
         // A path's last part may have slashes, of which the document knows nothing.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::Method;
 use serde_json::Value;
 use utoipa::openapi::{
     ContentBuilder, Ref, RefOr,
@@ -12,7 +13,7 @@ use utoipa::openapi::{
 
 use crate::http::{
     HEAD_BYTES_MAX, HEADERS_MAX,
-    auth::Need,
+    auth::{Need, writes},
     problems::{Type, types as t},
 };
 
@@ -43,9 +44,9 @@ impl Components {
 }
 
 /// Adds an answer for each status that a refusal of the operation can have.
-pub(super) fn add(operation: &mut Operation, need: Need, components: &mut Components) {
+pub(super) fn add(operation: &mut Operation, method: &Method, pattern: &str, components: &mut Components) {
     let mut by_status = BTreeMap::<u16, Vec<&'static Type>>::new();
-    let all = by_rule(operation, need).into_iter().chain(named(operation));
+    let all = by_rule(operation, method, pattern).into_iter().chain(named(operation));
     for kind in t::ALL.iter().filter(|kind| all.clone().any(|it| it == **kind)) {
         by_status.entry(kind.status).or_default().push(kind);
     }
@@ -67,7 +68,8 @@ fn named(operation: &mut Operation) -> Vec<Type> {
 }
 
 /// What follows from what an operation takes, and from whom.
-fn by_rule(operation: &Operation, need: Need) -> Vec<Type> {
+fn by_rule(operation: &Operation, method: &Method, pattern: &str) -> Vec<Type> {
+    let need = Need::of(method, pattern);
     let mut kinds = vec![t::TOO_MANY_REQUESTS, t::UNKNOWN];
     if need != Need::Nothing {
         kinds.extend([t::MISDIRECTED, t::FOREIGN_ORIGIN, t::UNAUTHENTICATED, t::BAD_CREDENTIAL]);
@@ -78,6 +80,9 @@ fn by_rule(operation: &Operation, need: Need) -> Vec<Type> {
     }
     if need.is_of_players() {
         kinds.push(t::CATCHING_UP);
+    }
+    if writes(method, pattern) {
+        kinds.push(t::CLOCK_UNSYNCED);
     }
     let parameters = || {
         let all = operation.parameters.iter().flatten();

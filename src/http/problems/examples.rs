@@ -102,6 +102,7 @@ fn of_the_node() -> Vec<Problem> {
         WriteError::Full.into(),
         Problem::NotReady,
         Problem::CatchingUp(Readiness::CatchingUp),
+        Problem::ClockUnsynced { off_ms: 3_600_000 },
         Problem::TookTooLong,
         ReadError::failed("the disk").into(),
         WriteError::ValueTooLong { bytes: 577 }.into(),

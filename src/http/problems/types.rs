@@ -135,6 +135,9 @@ types! {
     CATCHING_UP: "catching-up", 503, "Not caught up yet", ["readiness"],
         "The node does not know yet what its peers know; `readiness` says what it waits for.",
         "Ask another node, or this one after `Retry-After`.";
+    CLOCK_UNSYNCED: "clock-unsynced", 503, "Clock wrong", ["off_ms"],
+        "The node's clock is not that of its peers, who agree: it is off by `off_ms`. It answers questions, and takes no writes.",
+        "Send it to another node. The operator sets the clock.";
     UNKNOWN: "unknown", 503, "Unknown whether it stands", [],
         "No answer came in time: what was sent may or may not stand.",
         "Send the same again, to any node. A report that stands already changes nothing.";
