@@ -31,19 +31,28 @@ pub(super) fn key_in(file: Option<&Path>) -> Result<Option<String>, Failure> {
 
 /// HTTP/1.0 with one answer a connection: all that is needed, and no client to depend on.
 pub(super) fn ask<T: DeserializeOwned>(http: SocketAddr, key: Option<&str>, path: &str) -> anyhow::Result<T> {
-    exchange(http, key, path).with_context(|| format!("--http {http}"))
+    exchange(http, key, &format!("GET {path}")).with_context(|| format!("--http {http}"))
 }
 
-fn exchange<T: DeserializeOwned>(http: SocketAddr, key: Option<&str>, path: &str) -> anyhow::Result<T> {
+/// Gives an order that needs no more words than its path has.
+pub(super) fn order<T: DeserializeOwned>(
+    http: SocketAddr,
+    key: Option<&str>,
+    path: &str,
+) -> anyhow::Result<T> {
+    exchange(http, key, &format!("POST {path}")).with_context(|| format!("--http {http}"))
+}
+
+fn exchange<T: DeserializeOwned>(http: SocketAddr, key: Option<&str>, what: &str) -> anyhow::Result<T> {
     let mut stream = TcpStream::connect_timeout(&http, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let shown = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {http}\r\n{shown}\r\n")?;
+    write!(stream, "{what} HTTP/1.0\r\nHost: {http}\r\n{shown}Content-Length: 0\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("it does not speak HTTP")?;
     let status_line = head.lines().next().unwrap_or_default();
-    if status_line.split(' ').nth(1) != Some("200") {
+    if !matches!(status_line.split(' ').nth(1), Some("200" | "202")) {
         bail!("it answered {status_line}: {body}");
     }
     serde_json::from_str(body).context("it is no node of this version")

@@ -16,6 +16,9 @@ pub(super) struct ServeFlags {
     /// Where everything is kept.
     #[arg(long)]
     data: Option<String>,
+    /// Where backups go; without it none are made.
+    #[arg(long)]
+    backup_dir: Option<String>,
     /// Begin a new cluster with this node: for exactly one of its nodes, on its first start.
     #[arg(long)]
     found: bool,
@@ -89,6 +92,7 @@ impl ServeFlags {
     pub(super) fn given(self) -> anyhow::Result<Vec<Flag>> {
         let texts = [
             ("data", self.data),
+            ("backup.dir", self.backup_dir),
             ("name", self.name),
             ("region", self.region),
             ("cluster", self.cluster),

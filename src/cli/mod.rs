@@ -3,10 +3,12 @@
 //! Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.
 
 mod ask;
+mod backup;
 mod certs;
 mod files;
 mod flags;
 mod keys;
+mod progress;
 mod serve;
 mod status;
 mod verify;
@@ -19,7 +21,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use playmark::{crdt::Region, http::auth::Scope};
+use playmark::{crdt::Region, http::auth::Scope, node::Copy};
 
 use flags::ServeFlags;
 
@@ -53,6 +55,27 @@ enum Command {
         /// A file with the key or token to show, for a node that asks; it needs the scope `admin`.
         #[arg(long)]
         key_file: Option<PathBuf>,
+    },
+    /// Let a node make a backup of what it holds, into its `backup.dir`, while it serves.
+    Backup {
+        /// The node's HTTP address.
+        #[arg(long, default_value = "127.0.0.1:7080")]
+        http: SocketAddr,
+        /// A file with the key or token to show, for a node that asks; it needs the scope `admin`.
+        #[arg(long)]
+        key_file: Option<PathBuf>,
+    },
+    /// Make a data directory from a backup, for a node that is not running.
+    Restore {
+        /// The backup's directory.
+        #[arg(long)]
+        from: PathBuf,
+        /// The data directory to make.
+        #[arg(long)]
+        data: PathBuf,
+        /// Nobody else holds anything: the node answers with what the backup has.
+        #[arg(long)]
+        last_copy: bool,
     },
     /// Compare what the disks of nodes hold, register by register where they differ.
     Verify {
@@ -137,6 +160,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Openapi => print(playmark::http::contract()),
         Command::Problems => print(&playmark::http::problems()),
         Command::Status { http, key_file } => status::run(http, key_file.as_deref()),
+        Command::Backup { http, key_file } => backup::make(http, key_file.as_deref()),
+        Command::Restore { from, data, last_copy } => {
+            backup::bring_back(&from, &data, if last_copy { Copy::Last } else { Copy::OneOfSeveral })
+        }
         Command::Verify { http, key_file } => verify::run(&http, key_file.as_deref()),
     };
     match done {

@@ -43,7 +43,7 @@ pub(super) fn run(flags: ServeFlags) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let Config { data, node: options, http, policy, secret, clock_offset_ms, .. } = config;
+    let Config { data, node: options, http, policy, secret, backup_dir, clock_offset_ms, .. } = config;
     fs::create_dir_all(&data).with_context(|| format!("data: {}", data.display())).map_err(Failure::Usage)?;
     let keys = files::token_keys(&secret).map_err(Failure::Usage)?;
     let mut asked = asked_to_leave().map_err(Failure::Running)?;
@@ -70,7 +70,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::running)?;
     let lanes = Lanes::start().context("no thread to serve players").map_err(Failure::Running)?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let router = App::new(handle.clone(), keys, policy, gate).with_streams(streams()).router();
+    let router = App::new(handle.clone(), keys, policy, gate)
+        .with_streams(streams())
+        .with_backups(backup_dir)
+        .router();
     let server = tokio::spawn(http::serve(listener, router, connections(), lanes, async {
         // A sender that is gone means the same as one that speaks.
         let _ = stopped.await;

@@ -30,13 +30,14 @@ use self::{reader::Reader, spelling::distance};
 const ENVIRONMENT: &str = "PLAYMARK_";
 
 /// Every key, in the order of the reference.
-pub const KEYS: [&str; 35] = [
+pub const KEYS: [&str; 36] = [
     "name",
     "region",
     "cluster",
     "data",
     "found",
     "clock_offset_ms",
+    "backup.dir",
     "http.listen",
     "http.unauthenticated",
     "http.allowed_hosts",
@@ -86,6 +87,8 @@ pub struct Config {
     pub secret: SecretFile,
     /// What is logged, and how.
     pub log: Log,
+    /// Where backups go, if they may be made.
+    pub backup_dir: Option<PathBuf>,
     /// By how much the node takes its system time to be off, for trying out what a wrong clock does.
     pub clock_offset_ms: i64,
 }
@@ -152,6 +155,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let policy = sections::read_policy(reader);
     let log = sections::read_log(reader);
     let clock_offset_ms = reader.offset("clock_offset_ms").unwrap_or_default();
+    let backup_dir = reader.path("backup.dir");
     let secret = match (reader.path("tokens.secret_file"), &replication) {
         (Some(path), _) => SecretFile::Given(path),
         (None, None) => SecretFile::Own(data.join("cluster.secret")),
@@ -165,7 +169,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         replication::check(reader, &name, &replication.peers);
     }
     let node = node::Options { name, store: data.join("store"), rocks: RocksOptions::default(), replication };
-    Some(Config { data, node, http: http?, policy, secret, log, clock_offset_ms })
+    Some(Config { data, node, http: http?, policy, secret, log, backup_dir, clock_offset_ms })
 }
 
 /// Leaves variables alone that merely begin like ours; one that is nearly a key is taken, and so refused.

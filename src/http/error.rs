@@ -150,6 +150,12 @@ pub enum Problem {
     /// The node does not know enough to answer.
     #[error("{}", waits_for(*.0))]
     CatchingUp(Readiness),
+    /// The operator has not said where backups go.
+    #[error("no `backup.dir` is configured here: say where backups go, and start the node again")]
+    NoBackupDir,
+    /// One backup at a time.
+    #[error("a backup is being made; the next one can begin when it is whole")]
+    BackupRunning,
     /// The node's clock is wrong.
     #[error("this node's clock is off by {off_ms} ms, its peers agree; write to another node")]
     ClockUnsynced {
@@ -195,6 +201,8 @@ impl Problem {
             Self::Write(WriteError::Leaving) | Self::NotReady => &t::NOT_READY,
             Self::CatchingUp(_) => &t::CATCHING_UP,
             Self::ClockUnsynced { .. } => &t::CLOCK_UNSYNCED,
+            Self::NoBackupDir => &t::NO_BACKUP_DIR,
+            Self::BackupRunning => &t::BACKUP_RUNNING,
             Self::Write(WriteError::Unknown) | Self::TookTooLong => &t::UNKNOWN,
             Self::Write(WriteError::ValueTooLong { .. }) => &t::INTERNAL,
             Self::Read(_) => &t::STORE,
@@ -267,6 +275,8 @@ impl Problem {
             | Self::Misdirected
             | Self::ForeignOrigin
             | Self::NoSuchPath
+            | Self::NoBackupDir
+            | Self::BackupRunning
             | Self::NoSuchMethod
             | Self::NotAsSaid { etag: None }
             | Self::NoSuchPlace(_)

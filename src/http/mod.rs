@@ -11,6 +11,7 @@
 
 mod admin;
 pub mod auth;
+mod backups;
 mod batch;
 mod body;
 mod changes;
@@ -51,6 +52,7 @@ mod view;
 mod wait;
 
 pub use admin::{InboxView, OriginStatus, PeerStatusView, StatusView};
+pub use backups::BackupView;
 pub use batch::BATCH_CONTENTS_MAX;
 pub use body::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX};
 pub use changes::CHANGES_MAX;
@@ -69,7 +71,7 @@ pub use sync::{SYNC_CHANGES_MAX, SYNC_COMMANDS_MAX, SYNC_SESSIONS_MAX};
 pub use tokens::TOKENS_BYTES_MAX;
 pub use wait::{WAIT_MAX, WAITS_MAX};
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -88,6 +90,7 @@ use crate::{
     playback::{Claims, Policy, TokenKeys},
     within::within,
 };
+use backups::Backups;
 use tokens::Tokens;
 
 /// How long a request may take in all: its body, its turn, and a wait for a peer. Whoever asks to wait for
@@ -152,6 +155,7 @@ struct Inner {
     streams: Arc<Semaphore>,
     looks: Semaphore,
     beat_every: Duration,
+    backups: Backups,
 }
 
 impl App {
@@ -161,7 +165,19 @@ impl App {
         let waits = Arc::new(Semaphore::new(WAITS_MAX));
         let (streams, looks) = (Arc::new(Semaphore::new(STREAMS_MAX)), Semaphore::new(LOOKS_MAX));
         let beat_every = BEAT_EVERY;
-        Self { inner: Arc::new(Inner { node, tokens, policy, gate, waits, streams, looks, beat_every }) }
+        Self {
+            inner: Arc::new(Inner {
+                node,
+                tokens,
+                policy,
+                gate,
+                waits,
+                streams,
+                looks,
+                beat_every,
+                backups: Backups::default(),
+            }),
+        }
     }
 
     /// Has so many streams at most, where that is less than [`STREAMS_MAX`].
@@ -171,6 +187,16 @@ impl App {
     #[must_use]
     pub fn with_streams(mut self, max: usize) -> Self {
         self.unshared().streams = Arc::new(Semaphore::new(max.min(STREAMS_MAX)));
+        self
+    }
+
+    /// Puts backups into a directory, where one is given.
+    ///
+    /// # Panics
+    /// Once it is shared.
+    #[must_use]
+    pub fn with_backups(mut self, dir: Option<PathBuf>) -> Self {
+        self.unshared().backups = Backups::into(dir);
         self
     }
 
@@ -227,6 +253,10 @@ impl App {
 
     fn gate(&self) -> &Gate {
         &self.inner.gate
+    }
+
+    fn backups(&self) -> &Backups {
+        &self.inner.backups
     }
 
     fn tokens(&self) -> &Tokens {
@@ -297,6 +327,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(contract::serve))
         .routes(routes!(picture::read))
         .routes(routes!(picture::watch))
+        .routes(routes!(backups::make))
+        .routes(routes!(backups::read))
         .routes(routes!(shards::sums))
         .routes(routes!(shards::read))
         .routes(routes!(pages::console::read))

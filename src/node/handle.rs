@@ -1,6 +1,7 @@
 //! What the outer rooms hold of a node.
 
 use std::{
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -20,8 +21,8 @@ use crate::{
         VALUE_BYTES_MAX, VersionVector,
     },
     node::{
-        Assurance, Clock, ClusterTag, Confirmed, Counters, Cursor, Found, PeerView, Snapshot, Subscription,
-        Written,
+        Assurance, Backup, Clock, ClusterTag, Confirmed, Counters, Cursor, Found, PeerView, Snapshot,
+        Subscription, Written, backup,
         inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Look, Order},
         pen::Inbox,
         readiness::Board,
@@ -226,6 +227,22 @@ impl Handle {
     pub async fn shard_sum(&self, shard: u16) -> Result<Sum, ReadError> {
         let registers = self.shard(shard).await?;
         Ok(Sum::of_all(registers.iter().map(|(_, register)| register)))
+    }
+
+    /// Begins a backup in a directory, on a thread of its own; what is given says how far it is.
+    pub fn back_up(&self, home: &Path) -> Arc<Backup> {
+        let name = &self.shared.name;
+        let of = backup::Origin {
+            node: name.name().to_owned(),
+            region: name.region().to_string(),
+            cluster: name.cluster().to_owned(),
+            replica: self.shared.replica.to_string(),
+            now_ms: self.now().wall.as_ms(),
+        };
+        let backup = Arc::new(Backup::new(home, &of));
+        let (making, reader) = (Arc::clone(&backup), self.shared.reader.cold().clone());
+        spawn_blocking(move || making.make(&reader, of));
+        backup
     }
 
     /// The first titles of a profile in the order of contents, from the one that follows `after`.

@@ -1,9 +1,12 @@
 //! Who this node is: a replica for as long as its data directory lives, and an origin for one start.
 
+use std::collections::BTreeMap;
+
 use rand::{TryRngCore, rngs::OsRng};
 
 use crate::{
     crdt::{Origin, ReplicaId},
+    replica::never_caught_up,
     store::{Batch, Durability, Store, StoreError},
 };
 
@@ -23,9 +26,25 @@ pub fn replica(store: &mut impl Store) -> Result<ReplicaId, StoreError> {
         });
     }
     let id = ReplicaId::from_random(random());
-    let notes = [(REPLICA_NOTE.to_owned(), id.to_string().into_bytes())].into();
-    store.commit(&Batch { notes, ..Batch::default() }, Durability::Synced)?;
+    store.commit(&Batch { notes: named(id), ..Batch::default() }, Durability::Synced)?;
     Ok(id)
+}
+
+/// Makes a store that was copied another replica's: the one that it was copied from may still run, or run again. Unless it is the last
+/// copy there is, it counts as one that knows nothing yet.
+///
+/// # Errors
+/// The store's.
+pub(super) fn renew(store: &mut impl Store, is_last: bool) -> Result<(), StoreError> {
+    let mut batch = Batch { notes: named(ReplicaId::from_random(random())), ..Batch::default() };
+    if !is_last {
+        never_caught_up(&mut batch);
+    }
+    store.commit(&batch, Durability::Synced)
+}
+
+fn named(id: ReplicaId) -> BTreeMap<String, Vec<u8>> {
+    [(REPLICA_NOTE.to_owned(), id.to_string().into_bytes())].into()
 }
 
 /// Draws the name of a new life.

@@ -24,6 +24,7 @@
 //! A store that fails ends this **life**: waiting writers are told *unknown*, the process exits, and
 //! whoever supervises it starts it again, as a new origin.
 
+mod backup;
 mod clock;
 mod cursor;
 mod driver;
@@ -41,6 +42,7 @@ mod tail;
 mod waiters;
 
 pub use crate::replica::{ALONE_AFTER, Findings, Readiness};
+pub use backup::{Backup, BackupError, Copy, Manifest, restore};
 pub use clock::Clock;
 pub use cursor::{CURSOR_CHARS_MAX, ClusterTag, Cursor, Found, MARKS_MAX, NAMED_MAX};
 pub use driver::{HAND_OVER_WITHIN, SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};

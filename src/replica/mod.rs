@@ -63,7 +63,7 @@ pub use handle::HandleError;
 pub use machine::{Committed, Leaving, Options, Replica, Retain, Transmit, WriteError};
 pub use message::{Ack, Delta, Item, Message, Part, Status, Subscribe};
 pub use peer::{PeerMisbehaved, PeerView};
-pub use readiness::{ALONE_AFTER, Beginning, Readiness};
+pub use readiness::{ALONE_AFTER, Beginning, Readiness, never_caught_up};
 pub use time::{Monotonic, Now};
 
 #[cfg(test)]

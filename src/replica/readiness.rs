@@ -26,7 +26,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{Monotonic, Status};
 use crate::{
     crdt::{Origin, ReplicaId, VersionVector},
-    store::{Durability, Store, StoreError},
+    store::{Batch, Durability, Store, StoreError},
     zoo::{Bug, planted},
 };
 
@@ -64,6 +64,11 @@ pub enum Readiness {
     Searching,
     /// It is fresh, and has met no peer that is caught up. Where none ever was, somebody must found.
     Unfounded,
+}
+
+/// Makes a store one that has never caught up, as one is that was restored: an empty note is none.
+pub fn never_caught_up(batch: &mut Batch) {
+    batch.notes.insert(CAUGHT_UP_NOTE.to_owned(), Vec::new());
 }
 
 impl Readiness {
@@ -105,7 +110,7 @@ impl CatchUp {
         store: &S,
         now: Monotonic,
     ) -> Result<Self, StoreError> {
-        let is_noted = store.note(CAUGHT_UP_NOTE)?.is_some();
+        let is_noted = store.note(CAUGHT_UP_NOTE)?.is_some_and(|note| !note.is_empty());
         let by_definition = match beginning {
             Beginning::Alone => true,
             Beginning::Founds => !is_noted,

@@ -4,7 +4,6 @@ mod compare;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, IsTerminal},
     net::SocketAddr,
     path::Path,
     thread::{scope, sleep},
@@ -12,7 +11,6 @@ use std::{
 };
 
 use anyhow::anyhow;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use playmark::{
     crdt::SHARDS,
     http::{SHARDS_PER_GROUP, ShardView, SumsView},
@@ -22,6 +20,7 @@ use serde::de::DeserializeOwned;
 use super::{
     Failure,
     ask::{ask, key_in},
+    progress::bar,
 };
 use compare::{Difference, compare};
 
@@ -62,7 +61,7 @@ pub(super) fn run(http: &[SocketAddr], key_file: Option<&Path>) -> Result<(), Fa
 fn verify(nodes: &Nodes<'_>) -> anyhow::Result<Found> {
     let (mut found, suspects) = add_up(nodes)?;
     found.moving = suspects;
-    let bar = bar(found.moving.len(), "shards looked into");
+    let bar = bar(found.moving.len() as u64, "shards looked into");
     for look in 0..LOOKS_MAX {
         if found.moving.is_empty() {
             break;
@@ -85,7 +84,7 @@ fn verify(nodes: &Nodes<'_>) -> anyhow::Result<Found> {
 /// Compares what every shard comes to; those that come to something else somewhere are to be looked into.
 fn add_up(nodes: &Nodes<'_>) -> anyhow::Result<(Found, BTreeSet<u16>)> {
     let (mut found, mut suspects) = (Found::default(), BTreeSet::new());
-    let bar = bar(usize::from(SHARDS), "shards added up");
+    let bar = bar(u64::from(SHARDS), "shards added up");
     for group in 0..SHARDS / SHARDS_PER_GROUP {
         let sums: Vec<SumsView> = nodes.ask(&format!("/v1/admin/shard-sums/{group}"))?;
         found.names = sums.iter().map(|it| it.name.clone()).collect();
@@ -155,16 +154,6 @@ impl Nodes<'_> {
             asked.into_iter().map(|asked| asked.join().expect("asking does not panic")).collect()
         })
     }
-}
-
-/// A bar on the terminal, if there is one.
-fn bar(length: usize, what: &'static str) -> ProgressBar {
-    let target =
-        if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(u64::try_from(length).ok(), target).with_message(what);
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} {msg}, {eta} left");
-    bar.set_style(style.expect("a template of known keys"));
-    bar
 }
 
 /// What nodes say of a register, by their names.

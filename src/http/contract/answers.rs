@@ -45,6 +45,8 @@ pub(in crate::http) struct ProblemDocument {
     etag: Option<String>,
     /// What the node waits for before it answers.
     readiness: Option<String>,
+    /// By how many milliseconds the node's clock is off; above 0 where it is ahead.
+    off_ms: Option<i64>,
     /// Whether the title is watched.
     watched: Option<bool>,
     /// How many of its sessions have reached the end.

@@ -103,6 +103,8 @@ fn of_the_node() -> Vec<Problem> {
         Problem::NotReady,
         Problem::CatchingUp(Readiness::CatchingUp),
         Problem::ClockUnsynced { off_ms: 3_600_000 },
+        Problem::NoBackupDir,
+        Problem::BackupRunning,
         Problem::TookTooLong,
         ReadError::failed("the disk").into(),
         WriteError::ValueTooLong { bytes: 577 }.into(),

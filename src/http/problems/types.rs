@@ -123,6 +123,12 @@ types! {
     NO_SUCH_PLACE: "no-such-place", 404, "No such place", [],
         "No session of this name has a place in the title, or none any more.",
         "Ask which places there are.";
+    NO_BACKUP_DIR: "no-backup-dir", 409, "No directory for backups", [],
+        "The operator has not said where this node puts backups.",
+        "Set `backup.dir`, and start the node again.";
+    BACKUP_RUNNING: "backup-running", 409, "A backup is being made", [],
+        "A node makes one backup at a time.",
+        "Ask again when it is whole.";
     CURSOR_GONE: "cursor-gone", 410, "Cursor gone", [],
         "What lies behind the cursor cannot be told apart any more.",
         "Begin again without a cursor.";

@@ -38,6 +38,11 @@ pub(super) fn prepare(directory: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Says of a copy what it is.
+pub(super) fn mark(directory: &Path) -> Result<(), StoreError> {
+    write_format(directory).map_err(|why| StoreError::Io(format!("{}: {why}", directory.display())))
+}
+
 /// Says why RocksDB did not open the directory.
 pub(super) fn not_opened(directory: &Path, why: &rocksdb::Error) -> StoreError {
     // RocksDB has no kind of error for it, but names the file.

@@ -11,8 +11,8 @@ use std::{
 };
 
 use rocksdb::{
-    ColumnFamily, DB, DBRawIterator, ErrorKind, IterateBounds, Options, PrefixRange, ReadOptions, properties,
-    statistics::Ticker,
+    ColumnFamily, DB, DBRawIterator, ErrorKind, IterateBounds, Options, PrefixRange, ReadOptions,
+    checkpoint::Checkpoint, properties, statistics::Ticker,
 };
 
 use crate::{
@@ -84,6 +84,17 @@ impl RocksReader {
             bytes += of(family, properties::CUR_SIZE_ALL_MEM_TABLES)?;
         }
         Some(bytes)
+    }
+
+    /// Copies everything committed so far into a directory that is not there yet, while the writer goes on. Files are linked
+    /// where both are on one device, and copied otherwise.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or is there.
+    pub fn checkpoint(&self, directory: &Path) -> Result<(), StoreError> {
+        let checkpoint = Checkpoint::new(self.db()).map_err(failed)?;
+        checkpoint.create_checkpoint(directory).map_err(failed)?;
+        directory::mark(directory)
     }
 
     /// How often the write-ahead log was synced to the device, since the store was opened.

@@ -1,5 +1,6 @@
 //! Three processes in three regions, certified by one authority.
 
+mod backups;
 mod clocks;
 mod erasures;
 mod following;
