@@ -1,5 +1,6 @@
 mod audit;
 mod early;
+mod golden;
 mod joining;
 mod narrow;
 
