@@ -170,6 +170,11 @@ pub struct InboxView {
     responses((status = 200, description = "How it stands.", body = StatusView)),
 )]
 pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, Problem> {
+    status_of(&app).await.map(Json)
+}
+
+/// How a node stands.
+pub(super) async fn status_of(app: &App) -> Result<StatusView, Problem> {
     let node = app.node();
     let Snapshot { name, origins, peers } = node.look().await?;
     let (now, counters, inbox) = (node.now(), node.counters(), node.inbox());
@@ -188,7 +193,7 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
             name: owner.map(|owner| owner.name.clone()),
         }
     });
-    Ok(Json(StatusView {
+    Ok(StatusView {
         vector: vector.collect(),
         digest: digest(&origins),
         name: name.name,
@@ -211,7 +216,7 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
         differing_total: counters.differing.total(),
         miscounted_total: counters.miscounted.total(),
         inbox: InboxView { len: inbox.len, max: inbox.max },
-    }))
+    })
 }
 
 fn peer_view(peer: PeerView, now: WallTime) -> PeerStatusView {

@@ -32,6 +32,7 @@ mod history;
 mod lanes;
 pub mod limits;
 mod lists;
+mod metrics;
 mod news;
 mod pages;
 mod picture;
@@ -322,6 +323,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::follow))
         .routes(routes!(changes::read))
         .routes(routes!(admin::status))
+        .routes(routes!(metrics::read))
         .routes(routes!(admin::healthz))
         .routes(routes!(admin::readyz))
         .routes(routes!(contract::serve))

@@ -96,6 +96,7 @@ mod tests {
         check(Method::POST, "/v1/heartbeats", Need::Handlers);
         check(Method::POST, "/v1/sync", Need::Handlers);
         check(Method::GET, "/v1/admin/status", Need::Scope(&[Admin]));
+        check(Method::GET, "/metrics", Need::Scope(&[Admin]));
         check(Method::GET, "/v1/changes", Need::Everybody(&[Events]));
         check(Method::GET, "/v1/erasures/{dot}", Need::Scope(&[Write]));
         let resume = Need::Profile(&[Play, Read]);

@@ -20,6 +20,7 @@ mod limits;
 mod lists;
 mod many;
 mod members;
+mod metrics;
 mod places;
 mod profiles;
 mod progress;
