@@ -127,7 +127,7 @@ fn draw(frame: &mut Frame<'_>, picture: &Picture, why: Option<&str>) {
         Constraint::Length(1),
         height(picture.nodes.len()),
         height(picture.lines.len()),
-        Constraint::Length(6),
+        Constraint::Length(7),
         Constraint::Length(u16::try_from(said.len()).unwrap_or(0).min(8) + 2),
     ];
     let [head, nodes, lines, viewers, log] = Layout::vertical(parts).areas(frame.area());
@@ -218,6 +218,10 @@ fn figures(picture: &Picture) -> Paragraph<'_> {
             it.resumes, it.wrong_resumes, it.stale_resumes
         )),
         Line::from(format!("acknowledged and lost {lost}   seen elsewhere, p50 of the worst {seen:.0} ms")),
+        Line::from(format!(
+            "failed starts {}   watched offline {}   reported twice {}",
+            it.failed_starts, it.watched_offline, it.repeated
+        )),
     ])
     .block(block)
 }

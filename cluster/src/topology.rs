@@ -359,6 +359,13 @@ mod tests {
     }
 
     #[test]
+    fn players_of_nine_regions_report_every_second_to_every_minute() {
+        let intervals = |name| Topology::load(name).expect("it is part of the tool").viewers.intervals();
+        assert_eq!(intervals("nine-regions"), [1, 60].map(Duration::from_secs));
+        assert_eq!(intervals("three-regions"), [1, 1].map(Duration::from_secs));
+    }
+
+    #[test]
     fn what_is_dark_and_what_is_cut_in_one_direction_begins_so() {
         for (name, cut) in [("three-regions", 0), ("one-region-dark", 4), ("asymmetric-cut", 1)] {
             let topology = Topology::load(name).expect("it is part of the tool");
