@@ -180,8 +180,7 @@ pub struct Results {
 /// A problem document, as far as anybody here cares.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Document {
-    #[serde(rename = "type")]
-    kind: Option<String>,
+    readiness: Option<String>,
     /// What kind of problem, in words.
     pub title: Option<String>,
     /// This one.
@@ -277,8 +276,8 @@ pub enum ApiError {
 pub struct Problem {
     /// The status.
     pub status: StatusCode,
-    /// What kind of problem: where that is described.
-    pub kind: String,
+    /// What a node waits for that has not caught up.
+    pub readiness: String,
     /// What it says of itself.
     pub detail: String,
     /// A token to go on with.
@@ -373,7 +372,7 @@ impl Api {
     pub async fn ready(&self, node: &str) -> Ready {
         match self.get(node, "/readyz").await {
             Ok(_) => Ready::Yes,
-            Err(ApiError::Refused(problem)) if problem.kind == CATCHING_UP => Ready::CatchingUp,
+            Err(ApiError::Refused(problem)) if problem.readiness == CATCHING_UP => Ready::CatchingUp,
             Err(_) => Ready::No,
         }
     }
@@ -414,7 +413,7 @@ impl Api {
     }
 }
 
-const CATCHING_UP: &str = "/problems/catching-up";
+const CATCHING_UP: &str = "catching-up";
 
 const DOT: HeaderName = HeaderName::from_static("dot");
 
@@ -437,7 +436,7 @@ fn problem(response: &Response<Bytes>) -> Problem {
     let said: Document = serde_json::from_slice(response.body()).unwrap_or_default();
     Problem {
         status: response.status(),
-        kind: said.kind.unwrap_or_default(),
+        readiness: said.readiness.unwrap_or_default(),
         detail: said.detail.or(said.title).unwrap_or_default(),
         token: said.token,
         stale: said.stale,

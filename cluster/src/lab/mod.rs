@@ -153,6 +153,11 @@ impl Lab {
             node.start().await?;
         }
         lab.all_ready(&lab.all()).await?;
+        for way in lab.topology.ways() {
+            if lab.topology.line(&way).is_some_and(|line| line.cut) {
+                lab.wan.cut(&way)?;
+            }
+        }
         Ok(lab)
     }
 

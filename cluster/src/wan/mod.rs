@@ -94,7 +94,8 @@ impl Lines {
 }
 
 impl Wan {
-    /// Opens the WAN of a topology between these nodes.
+    /// Opens the WAN of a topology between these nodes. Nothing is cut yet: a node that never met another would not know
+    /// that it may answer.
     pub(crate) fn open(lines: Lines, topology: &Topology, sites: &[Site]) -> Result<Self> {
         match lines {
             Lines::Relay => {

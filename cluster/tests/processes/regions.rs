@@ -1,10 +1,26 @@
 //! Regions that are cut off, killed and started again.
 
-use cluster::lab::Ways;
+use cluster::{
+    lab::{Lab, Ways},
+    topology::Topology,
+};
 
 use crate::world::{
     REGIONS, assert_alike, close_together, place, place_after, report, title, until_all_hold_all,
 };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_region_that_begins_dark_is_let_in_by_a_heal() {
+    let topology = Topology::load("one-region-dark").expect("it is part of the tool");
+    let lab = Lab::start_scratch(topology).await.expect("three nodes start");
+    assert_eq!(lab.wan().cuts().len(), 4, "both lines of ap, both ways");
+    let film = title("film");
+    let dot = report(&lab, "eu", &film, 61_000).await;
+    assert_eq!(place(&lab, "ap", &film).await, None, "it is dark");
+    lab.heal_all().expect("a relay heals");
+    assert_eq!(place_after(&lab, "ap", &film, &dot).await, 61_000);
+    lab.end().await;
+}
 
 #[tokio::test]
 async fn three_regions_come_to_the_same_answers() {

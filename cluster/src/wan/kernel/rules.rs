@@ -40,7 +40,7 @@ struct Line {
 }
 
 impl Rules {
-    /// Those of a topology; its delays are left out.
+    /// Those of a topology, with nothing cut; its delays are left out.
     pub(super) fn of(topology: &Topology) -> Self {
         let number =
             |name| 1 + topology.regions.iter().position(|region| region.name == name).unwrap_or_default();
@@ -51,7 +51,7 @@ impl Rules {
                 rate_mbit: spec.and_then(|line| line.rate_mbit),
             };
             let between = [number(way.from.clone()), number(way.to.clone())];
-            (way, Rule { between, cut: spec.is_some_and(|line| line.cut), now: made, made })
+            (way, Rule { between, cut: false, now: made, made })
         };
         Self { ways: topology.ways().into_iter().map(rule).collect() }
     }

@@ -63,9 +63,6 @@ impl Relay {
             engine.spawn(async move { line.run().await });
         }
 
-        for (way, line) in &lines {
-            line.set_cut(topology.line(way).is_some_and(|spec| spec.cut));
-        }
         let relay = Self { lines, addresses: Mutex::default(), engine };
         let everybody: Vec<_> = listens.keys().cloned().collect();
         relay.join(&everybody, listens)?;
