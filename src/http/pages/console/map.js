@@ -3,6 +3,8 @@
 import { draw, duration, say } from "./text.js";
 
 const WIDTH = 960;
+// On a phone a few regions stand closer together, so that all are seen and can be read.
+const NARROW = 420;
 const HEIGHT = 440;
 // Two regions stand beside each other.
 const HEIGHT_OF_TWO = 190;
@@ -17,12 +19,15 @@ export class Map {
     this.regions = draw("g");
     this.svg.append(this.lines, this.regions);
     home.append(this.svg);
+    this.phone = window.matchMedia("(max-width: 48rem)");
+    this.phone.addEventListener("change", () => { if (this.picture) this.show(this.picture); });
     this.key = "";
   }
 
   show(picture) {
+    this.picture = picture;
     const regions = [...new Set(picture.nodes.map((node) => node.region))];
-    const key = JSON.stringify([regions, picture.nodes.map((node) => node.name), Boolean(picture.lab)]);
+    const key = JSON.stringify([regions, picture.nodes.map((node) => node.name), Boolean(picture.lab), this.phone.matches]);
     // Made anew only where regions or nodes come or go, so that whoever is about to click finds what was there.
     if (key !== this.key) this.build(regions, picture);
     this.key = key;
@@ -37,9 +42,10 @@ export class Map {
     this.radius = regions.length > LABELLED_MAX ? 30 : 52;
     this.labelled = regions.length <= LABELLED_MAX;
     this.height = regions.length <= 2 ? HEIGHT_OF_TWO : HEIGHT;
-    this.svg.setAttribute("viewBox", `0 0 ${WIDTH} ${this.height}`);
+    this.width = this.labelled && this.phone.matches ? NARROW : WIDTH;
+    this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     this.svg.classList.toggle("many", !this.labelled);
-    this.places = Object.fromEntries(spots(regions.length, this.height).map((place, index) => [regions[index], place]));
+    this.places = Object.fromEntries(spots(regions.length, this.width, this.height).map((place, index) => [regions[index], place]));
     regions.forEach((one, index) => {
       for (const other of regions.slice(index + 1)) this.drawn.push(this.line(one, other, Boolean(picture.lab)));
     });
@@ -73,7 +79,7 @@ export class Map {
     const [a, b] = [this.places[one], this.places[other]];
     // Bent away from the middle, so that lines of many regions do not lie on each other.
     const [mx, my] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
-    const [cx, cy] = [mx + (mx - WIDTH / 2) * 0.18, my + (my - this.height / 2) * 0.18];
+    const [cx, cy] = [mx + (mx - this.width / 2) * 0.18, my + (my - this.height / 2) * 0.18];
     const d = `M${a.x},${a.y} Q${cx},${cy} ${b.x},${b.y}`;
     const label = draw("text", { class: "small halo", x: (mx + cx) / 2, y: (my + cy) / 2 + 4, "text-anchor": "middle" });
     const title = draw("title");
@@ -102,14 +108,14 @@ export class Map {
 }
 
 // Places on an ellipse, stretched until they fill the map.
-function spots(count, height) {
-  if (count === 1) return [{ x: WIDTH / 2, y: height / 2 }];
+function spots(count, width, height) {
+  if (count === 1) return [{ x: width / 2, y: height / 2 }];
   const turn = count === 2 ? Math.PI : -Math.PI / 2;
   const places = [...Array(count).keys()].map((index) => {
     const angle = turn + (2 * Math.PI * index) / count;
     return { x: Math.cos(angle), y: Math.sin(angle) };
   });
-  return stretched(stretched(places, "x", 110, WIDTH - 110), "y", 92, height - 92);
+  return stretched(stretched(places, "x", Math.min(110, width / 6), width - Math.min(110, width / 6)), "y", 92, height - 92);
 }
 
 function stretched(places, axis, from, to) {
