@@ -76,22 +76,19 @@ pub enum Verdict {
 impl Vector {
     /// What the nodes that run hold between them.
     pub async fn of_all(lab: &Lab) -> Self {
-        let mut all = Self::default();
-        for status in lab.statuses().await.into_values().flatten() {
-            all.raise(status.vector.iter().map(|held| (held.origin.as_str(), held.version)));
-        }
-        all
+        Self::of(lab, |_| true).await
     }
 
     /// The same without those of a region, or the node, of this name: what is left where they lose their disks.
     pub async fn of_others(lab: &Lab, name: &str) -> Self {
+        Self::of(lab, |node| !node.answers_to(name)).await
+    }
+
+    async fn of(lab: &Lab, counts: impl Fn(&NodeName) -> bool) -> Self {
         let mut all = Self::default();
-        for (node, status) in lab.statuses().await {
-            if !node.answers_to(name) {
-                all.raise(
-                    status.iter().flat_map(|it| &it.vector).map(|held| (held.origin.as_str(), held.version)),
-                );
-            }
+        for (_, status) in lab.statuses().await.into_iter().filter(|(node, _)| counts(node)) {
+            let held = status.iter().flat_map(|status| &status.vector);
+            all.raise(held.map(|held| (held.origin.as_str(), held.version)));
         }
         all
     }

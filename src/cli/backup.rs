@@ -1,17 +1,17 @@
 //! `playmark backup` and `playmark restore`.
 
-use std::{net::SocketAddr, path::Path, thread::sleep, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{anyhow, bail};
 use playmark::{
     http::BackupView,
-    node::{Copy, restore},
+    node::{Restored, restore},
 };
 
 use super::{
     Failure,
     ask::{ask, key_in, order},
-    progress::bar,
+    progress::{bar, pause},
 };
 
 /// How often a node is asked how far it is.
@@ -29,11 +29,7 @@ fn follow(http: SocketAddr, key: Option<&str>) -> anyhow::Result<BackupView> {
     let mut backup: BackupView = order(http, key, "/v1/admin/backups")?;
     let bar = bar(backup.bytes, "bytes");
     while backup.state == "running" {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the node says how far it is, and only when it is asked"
-        )]
-        sleep(LOOK_AGAIN);
+        pause(LOOK_AGAIN);
         backup = ask(http, key, &format!("/v1/admin/backups/{}", backup.name))?;
         bar.set_length(backup.bytes);
         bar.set_position(backup.bytes_done);
@@ -46,17 +42,17 @@ fn follow(http: SocketAddr, key: Option<&str>) -> anyhow::Result<BackupView> {
 }
 
 /// Makes a data directory from a backup.
-pub(super) fn bring_back(from: &Path, data: &Path, copy: Copy) -> Result<(), Failure> {
+pub(super) fn bring_back(from: &Path, data: &Path, as_what: Restored) -> Result<(), Failure> {
     let bar = bar(0, "bytes");
-    let restored = restore(from, data, copy, |bytes, done| {
+    let restored = restore(from, data, as_what, |bytes, done| {
         bar.set_length(bytes);
         bar.set_position(done);
     });
     bar.finish_and_clear();
     let manifest = restored.map_err(|why| Failure::Running(anyhow!(why)))?;
-    let next = match copy {
-        Copy::OneOfSeveral => "start the node: it answers once it has caught up with a peer",
-        Copy::Last => {
+    let next = match as_what {
+        Restored::AmongPeers => "start the node: it answers once it has caught up with a peer",
+        Restored::LastCopy => {
             "start the node: it answers with what the backup holds, unless it finds a peer within ten seconds that knows more"
         }
     };

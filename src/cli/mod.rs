@@ -21,7 +21,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use playmark::{crdt::Region, http::auth::Scope, node::Copy};
+use playmark::{crdt::Region, http::auth::Scope, node::Restored};
 
 use flags::ServeFlags;
 
@@ -161,9 +161,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Problems => print(&playmark::http::problems()),
         Command::Status { http, key_file } => status::run(http, key_file.as_deref()),
         Command::Backup { http, key_file } => backup::make(http, key_file.as_deref()),
-        Command::Restore { from, data, last_copy } => {
-            backup::bring_back(&from, &data, if last_copy { Copy::Last } else { Copy::OneOfSeveral })
-        }
+        Command::Restore { from, data, last_copy } => backup::bring_back(
+            &from,
+            &data,
+            if last_copy { Restored::LastCopy } else { Restored::AmongPeers },
+        ),
         Command::Verify { http, key_file } => verify::run(&http, key_file.as_deref()),
     };
     match done {

@@ -1,6 +1,9 @@
 //! How far a long command is.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -12,4 +15,10 @@ pub(super) fn bar(length: u64, what: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos} of {len} {msg}, {eta} left");
     bar.set_style(style.expect("a template of known keys"));
     bar
+}
+
+/// Waits before a node is asked again: how far it is, it says only when it is asked.
+pub(super) fn pause(time: Duration) {
+    #[expect(clippy::disallowed_methods, reason = "nobody calls a command back")]
+    std::thread::sleep(time);
 }

@@ -78,7 +78,7 @@ fn peer_line(peer: &PeerStatusView, now_ms: u64) -> String {
     )
 }
 
-pub(super) fn span(ms: u64) -> String {
+fn span(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..120_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),

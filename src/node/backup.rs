@@ -66,7 +66,7 @@ struct Entry {
 
 /// Whose backup is made.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub struct Source {
     /// The node's name.
     pub node: String,
     /// Where it stands.
@@ -93,11 +93,11 @@ pub struct Backup {
 
 /// Whether what is restored is all that there is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Copy {
+pub enum Restored {
     /// Peers know more, and are asked before anybody is answered.
-    OneOfSeveral,
+    AmongPeers,
     /// Nobody knows more.
-    Last,
+    LastCopy,
 }
 
 /// Why there is no backup, or nothing is restored.
@@ -132,7 +132,7 @@ pub enum BackupError {
 
 impl Backup {
     /// Names a backup that is to be made in a directory.
-    pub fn new(home: &Path, of: &Origin) -> Self {
+    pub fn new(home: &Path, of: &Source) -> Self {
         let name = format!("{}-{}", of.node, of.now_ms);
         let path = home.join(&name);
         Self { name, path, bytes: AtomicU64::new(0), done: AtomicU64::new(0), ended: Mutex::default() }
@@ -149,7 +149,7 @@ impl Backup {
     }
 
     /// Makes it; of what has failed nothing is left.
-    pub fn make(&self, reader: &RocksReader, of: Origin) {
+    pub fn make(&self, reader: &RocksReader, of: Source) {
         let partial = self.path.with_extension("partial");
         let made = self.write(&partial, reader, of);
         if made.is_err() {
@@ -160,7 +160,7 @@ impl Backup {
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
     }
 
-    fn write(&self, partial: &Path, reader: &RocksReader, of: Origin) -> Result<(), BackupError> {
+    fn write(&self, partial: &Path, reader: &RocksReader, of: Source) -> Result<(), BackupError> {
         let at = |path: &Path| file_error(path);
         fs::create_dir_all(partial).map_err(at(partial))?;
         let store = partial.join(STORE);
@@ -177,7 +177,7 @@ impl Backup {
             let sha256 = pass(&path, None, &mut |piece| _ = self.done.fetch_add(piece, Relaxed))?;
             files.push(Entry { name, bytes, sha256 });
         }
-        let Origin { node, region, cluster, replica, now_ms } = of;
+        let Source { node, region, cluster, replica, now_ms } = of;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let manifest =
             Manifest { format: FORMAT, version, node, region, cluster, replica, made_at_ms: now_ms, files };
@@ -195,7 +195,7 @@ impl Backup {
 pub fn restore(
     from: &Path,
     data: &Path,
-    copy: Copy,
+    as_what: Restored,
     mut tell: impl FnMut(u64, u64),
 ) -> Result<Manifest, BackupError> {
     let manifest = read_manifest(from)?;
@@ -207,7 +207,7 @@ pub fn restore(
         return Err(BackupError::Taken { path: data.to_owned() });
     }
     let partial = data.with_extension("partial");
-    let restored = fill(from, &partial, &manifest, copy, &mut tell).and_then(|()| {
+    let restored = fill(from, &partial, &manifest, as_what, &mut tell).and_then(|()| {
         if data.exists() {
             fs::remove_dir(data).map_err(file_error(data))?;
         }
@@ -224,7 +224,7 @@ fn fill(
     from: &Path,
     partial: &Path,
     manifest: &Manifest,
-    copy: Copy,
+    as_what: Restored,
     tell: &mut dyn FnMut(u64, u64),
 ) -> Result<(), BackupError> {
     let store = partial.join(STORE);
@@ -243,7 +243,7 @@ fn fill(
         }
     }
     let mut store = RocksStore::open(&store, RocksOptions::default())?;
-    Ok(identity::renew(&mut store, copy == Copy::Last)?)
+    Ok(identity::renew(&mut store, as_what == Restored::LastCopy)?)
 }
 
 fn read_manifest(from: &Path) -> Result<Manifest, BackupError> {

@@ -245,7 +245,9 @@ impl<S: Store> Driver<S> {
                 return Ok(());
             }
         };
-        if let (Message::Status(status), Some(rtt)) = (&message, self.links.rtt(from)) {
+        if let Message::Status(status) = &message
+            && let Some(rtt) = self.links.rtt(from)
+        {
             self.synchrony.heard(from, status.wall, now.wall, rtt);
         }
         match self.replica.handle_message(from, message, now) {

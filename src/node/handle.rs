@@ -232,7 +232,7 @@ impl Handle {
     /// Begins a backup in a directory, on a thread of its own; what is given says how far it is.
     pub fn back_up(&self, home: &Path) -> Arc<Backup> {
         let name = &self.shared.name;
-        let of = backup::Origin {
+        let of = backup::Source {
             node: name.name().to_owned(),
             region: name.region().to_string(),
             cluster: name.cluster().to_owned(),

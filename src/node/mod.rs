@@ -42,7 +42,7 @@ mod tail;
 mod waiters;
 
 pub use crate::replica::{ALONE_AFTER, Findings, Readiness};
-pub use backup::{Backup, BackupError, Copy, Manifest, restore};
+pub use backup::{Backup, BackupError, Manifest, Restored, restore};
 pub use clock::Clock;
 pub use cursor::{CURSOR_CHARS_MAX, ClusterTag, Cursor, Found, MARKS_MAX, NAMED_MAX};
 pub use driver::{HAND_OVER_WITHIN, SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};

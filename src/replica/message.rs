@@ -43,7 +43,7 @@ pub struct Status {
     /// The sender's committed vector.
     #[serde(rename = "2")]
     pub vector: VersionVector,
-    /// The sender's system time, for operators to see; nothing is decided by it.
+    /// The sender's system time: what nodes tell a wrong clock by. No register depends on it.
     #[serde(rename = "3")]
     pub wall: WallTime,
     /// Whether the sender has not caught up itself. Builds that do not know the field always answer, and so

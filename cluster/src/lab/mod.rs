@@ -260,9 +260,7 @@ impl Lab {
 
     /// Cuts the WAN between two regions.
     pub fn cut(&self, from: &str, to: &str, ways: Ways) -> Result<Vec<Way>> {
-        let cut = self.ways(from, to, ways)?;
-        let changed = cut.iter().map(|way| self.wan.cut(way)).collect::<Result<Vec<_>>>()?;
-        Ok(changed_of(cut, &changed))
+        changed(self.ways(from, to, ways)?, |way| self.wan.cut(way))
     }
 
     /// Changes the weather between two regions.
@@ -276,17 +274,12 @@ impl Lab {
 
     /// Heals the WAN between two regions, both ways: what was cut, slowed or made to lose.
     pub fn heal(&self, from: &str, to: &str) -> Result<Vec<Way>> {
-        self.heal_these(self.ways(from, to, Ways::Both)?)
+        changed(self.ways(from, to, Ways::Both)?, |way| self.wan.heal(way))
     }
 
     /// Heals everything.
     pub fn heal_all(&self) -> Result<Vec<Way>> {
-        self.heal_these(self.topology.ways())
-    }
-
-    fn heal_these(&self, ways: Vec<Way>) -> Result<Vec<Way>> {
-        let changed = ways.iter().map(|way| self.wan.heal(way)).collect::<Result<Vec<_>>>()?;
-        Ok(changed_of(ways, &changed))
+        changed(self.topology.ways(), |way| self.wan.heal(way))
     }
 
     fn ways(&self, from: &str, to: &str, ways: Ways) -> Result<Vec<Way>> {
@@ -364,9 +357,15 @@ impl Lab {
     }
 }
 
-/// Those of the ways of which it is said that they have changed.
-fn changed_of(ways: Vec<Way>, changed: &[bool]) -> Vec<Way> {
-    ways.into_iter().zip(changed).filter(|(_, changed)| **changed).map(|(way, _)| way).collect()
+/// Changes each of the ways; gives those that were not so before.
+fn changed(ways: Vec<Way>, change: impl Fn(&Way) -> Result<bool>) -> Result<Vec<Way>> {
+    let mut changed = Vec::new();
+    for way in ways {
+        if change(&way)? {
+            changed.push(way);
+        }
+    }
+    Ok(changed)
 }
 
 /// Draws every node's addresses and makes its directory.

@@ -11,14 +11,13 @@ use std::{
 
 use playmark::http::{RegisterView, ShardView};
 
-use super::Said;
-
 /// A register that is not the same at two nodes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Difference {
     title: String,
     slot: String,
-    said: Said,
+    /// What each of the two says, behind its name.
+    said: [(String, String); 2],
 }
 
 /// What two listings say.
@@ -46,7 +45,7 @@ pub(super) fn compare(one: &ShardView, other: &ShardView) -> Compared {
             let (profile, content, slot) = place;
             let title =
                 if content.is_empty() { profile.to_owned() } else { format!("{profile} / {content}") };
-            compared.differences.push(Difference { title, slot: slot.to_owned(), said: said.into() });
+            compared.differences.push(Difference { title, slot: slot.to_owned(), said });
         }
     }
     compared

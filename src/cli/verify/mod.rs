@@ -2,13 +2,7 @@
 
 mod compare;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    path::Path,
-    thread::{scope, sleep},
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::SocketAddr, path::Path, thread::scope, time::Duration};
 
 use anyhow::anyhow;
 use playmark::{
@@ -20,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::{
     Failure,
     ask::{ask, key_in},
-    progress::bar,
+    progress::{bar, pause},
 };
 use compare::{Difference, compare};
 
@@ -67,8 +61,7 @@ fn verify(nodes: &Nodes<'_>) -> anyhow::Result<Found> {
             break;
         }
         if look > 0 {
-            #[expect(clippy::disallowed_methods, reason = "what is on its way comes, and nobody says when")]
-            sleep(LOOK_AGAIN);
+            pause(LOOK_AGAIN);
         }
         for shard in found.moving.clone() {
             if look_into(nodes, shard, &mut found)? {
@@ -155,6 +148,3 @@ impl Nodes<'_> {
         })
     }
 }
-
-/// What nodes say of a register, by their names.
-type Said = BTreeMap<String, String>;

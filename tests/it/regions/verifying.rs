@@ -24,7 +24,7 @@ async fn verify(nodes: &[&Node]) -> (Option<i32>, String) {
 }
 
 #[tokio::test]
-async fn nodes_that_hold_the_same_are_said_to_while_they_are_written() {
+async fn nodes_that_hold_the_same_are_said_to() {
     let trio = Trio::start().await;
     for number in 0..20_u64 {
         trio.eu.stored(&anonymous(&format!("film {number}"), 61_000 + number, "playing")).await;
@@ -54,7 +54,7 @@ async fn a_row_that_one_disk_has_lost_is_named() {
     let (first, second) = (one.start().await, other.start().await);
     let (code, said) = verify(&[&first, &second]).await;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("ada / film 7, ") && said.contains("nothing at node"), "{said}");
+    assert!(said.contains("ada / film 7, ") && said.contains("at node; nothing at node"), "{said}");
     assert_eq!(said.lines().count(), 2, "one register, and what is to be done: {said}");
     let (code, said) = verify(&[&first]).await;
     assert_eq!(code, Some(2), "{said}");
