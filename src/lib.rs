@@ -10,6 +10,7 @@ pub mod config;
 pub mod crdt;
 #[cfg(feature = "node")]
 pub mod http;
+pub mod membership;
 #[cfg(feature = "node")]
 pub mod node;
 pub mod playback;

@@ -6,6 +6,14 @@
 /// A mistake that somebody has made, here or elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Bug {
+    /// A member that was declared down stays down for as long as it lives.
+    DownForGood,
+    /// Of two lives of a replica the earlier one counts.
+    EarlierLifeCounts,
+    /// Members that are down are not dialled any more.
+    LostAreNotDialled,
+    /// Whoever is linked and taken for down is not told that this member is there.
+    StrangersUntold,
     /// A part that does not join on is taken all the same, and the vector moves.
     VectorPastGap,
     /// The vector moves with the first part of a span.
@@ -96,7 +104,11 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 47] = [
+        Self::DownForGood,
+        Self::EarlierLifeCounts,
+        Self::LostAreNotDialled,
+        Self::StrangersUntold,
         Self::VectorPastGap,
         Self::VectorWithFirstPart,
         Self::ClockNotMerged,

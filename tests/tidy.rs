@@ -13,15 +13,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("crdt", &["zoo"]),
     ("playback", &["crdt"]),
     ("store", &["crdt"]),
+    ("membership", &["crdt", "zoo"]),
     ("replica", &["crdt", "store", "zoo"]),
     ("transport", &["crdt"]),
-    ("node", &["config", "crdt", "playback", "replica", "store", "transport"]),
+    ("node", &["config", "crdt", "membership", "playback", "replica", "store", "transport"]),
     ("config", &["crdt", "http", "node", "playback", "store", "transport"]),
     ("http", &["config", "crdt", "node", "playback"]),
 ];
 
 /// The rooms that know no runtime, socket, file or clock.
-const PURE: &[&str] = &["crdt", "playback", "store", "replica"];
+const PURE: &[&str] = &["crdt", "membership", "playback", "store", "replica"];
 
 /// What a pure room does not name; the store's folder for a disk stands behind the feature `node`.
 const IMPURE: &[&str] =

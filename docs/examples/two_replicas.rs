@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use playmark::{
-    crdt::{Origin, ReplicaId, Slot, Stamp, TitleId, WallTime},
-    replica::{ALONE_AFTER, Beginning, Now, Options, Replica, Retain},
+    crdt::{Now, Origin, ReplicaId, Slot, Stamp, TitleId, WallTime},
+    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain},
     store::{Durability, MemoryStore, Read},
 };
 

@@ -17,16 +17,16 @@ use std::{
 use playmark::zoo::Bug;
 
 use crate::{
-    Length, Scenario, Violation, Watch,
+    Kind, Scenario, Violation, Watch,
     run::{self, run},
 };
 
 /// How many seeds may pass before a bug counts as not found. The rarest needs a tenth of it.
 pub const BUDGET: u64 = 20_000;
 
-/// After so many short worlds the hunt looks at a long one: some mistakes need more than a few seconds'
-/// writes to show.
-const LONG_EVERY: u64 = 50;
+/// After so many short worlds the hunt looks at one of each other kind: some mistakes need more than a few seconds'
+/// writes to show, and some are not about writes.
+const OTHERS_EVERY: u64 = 50;
 
 /// How a planted bug was found.
 #[derive(Clone, Debug)]
@@ -34,28 +34,29 @@ pub struct Found {
     /// Which bug.
     pub bug: Bug,
     /// The first world that saw it, and what it saw; `None` if none did within the budget.
-    pub by: Option<(Length, u64, Violation)>,
+    pub by: Option<(Kind, u64, Violation)>,
     /// How long it took.
     pub took: Duration,
 }
 
-/// The worlds of the last hunt, one a line: a bug, and the length and seed that find it.
+/// The worlds of the last hunt, one a line: a bug, and the kind and seed that find it.
 const KNOWN: &str = include_str!("../zoo.txt");
 
 /// For each bug of the list, the seed that found it when the list was written.
 ///
 /// # Panics
 /// If a line is not of that form.
-pub fn known() -> Vec<(Bug, Length, u64)> {
+pub fn known() -> Vec<(Bug, Kind, u64)> {
     let lines = KNOWN.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let parse = |line: &str| {
         let mut words = line.split_whitespace();
-        let (name, length, seed) = (words.next()?, words.next()?, words.next()?);
-        Some((named(name)?, Length::named(length)?, seed.parse().ok()?))
+        let (name, kind, seed) = (words.next()?, words.next()?, words.next()?);
+        Some((named(name)?, Kind::named(kind)?, seed.parse().ok()?))
     };
     lines
         .map(|line| {
-            parse(line).unwrap_or_else(|| panic!("zoo.txt: a line is `BUG short|long SEED`, not `{line}`"))
+            parse(line)
+                .unwrap_or_else(|| panic!("zoo.txt: a line is `BUG short|long|members SEED`, not `{line}`"))
         })
         .collect()
 }
@@ -66,23 +67,24 @@ pub fn named(name: &str) -> Option<Bug> {
 }
 
 /// Plants a bug and runs one seed; what it saw, if the seed holds without the bug.
-pub fn look(bug: Bug, length: Length, seed: u64, watch: Watch) -> Option<Violation> {
-    let without = Scenario { watch, ..Scenario::plain(seed, length) };
+pub fn look(bug: Bug, kind: Kind, seed: u64, watch: Watch) -> Option<Violation> {
+    let without = Scenario { watch, ..Scenario::plain(seed, kind) };
     let violation = run(Scenario { bug: Some(bug), ..without }).result.err()?;
     // What fails without the bug as well has found something else.
     run(without).result.ok().map(|()| violation)
 }
 
-/// Plants a bug and runs seeds from zero on, now and then a long one, until one of them fails.
+/// Plants a bug and runs seeds from zero on, now and then one of another kind, until one of them fails.
 pub fn hunt(bug: Bug, budget: u64, watch: Watch) -> Found {
     let began = Instant::now();
     let worlds = (0..budget).flat_map(|seed| {
-        let long = seed.is_multiple_of(LONG_EVERY).then_some((Length::Long, seed / LONG_EVERY));
-        std::iter::once((Length::Short, seed)).chain(long)
+        let others = if seed.is_multiple_of(OTHERS_EVERY) { &[Kind::Long, Kind::Members][..] } else { &[] };
+        std::iter::once((Kind::Short, seed))
+            .chain(others.iter().map(move |&kind| (kind, seed / OTHERS_EVERY)))
     });
     let by = worlds
-        .map(|(length, seed)| (length, seed, look(bug, length, seed, watch)))
-        .find_map(|(length, seed, seen)| seen.map(|violation| (length, seed, violation)));
+        .map(|(kind, seed)| (kind, seed, look(bug, kind, seed, watch)))
+        .find_map(|(kind, seed, seen)| seen.map(|violation| (kind, seed, violation)));
     Found { bug, by, took: began.elapsed() }
 }
 
@@ -119,15 +121,15 @@ pub fn print_table(budget: u64, watch: Watch, write: Option<&Path>) -> io::Resul
     println!("{:<26} {:>11} {:>8}  invariant", "bug", "world", "ms");
     for Found { bug, by, took } in &found {
         let (world, invariant) = match by {
-            Some((length, seed, violation)) => (format!("{length} {seed}"), violation.invariant),
+            Some((kind, seed, violation)) => (format!("{kind} {seed}"), violation.invariant),
             None => ("-".into(), "NOT FOUND"),
         };
         println!("{:<26} {world:>11} {:>8}  {invariant}", format!("{bug:?}"), took.as_millis());
     }
     if let Some(path) = write {
         let line = |one: &Found| {
-            let (length, seed, _) = one.by.as_ref()?;
-            Some(format!("{:?} {length} {seed}\n", one.bug))
+            let (kind, seed, _) = one.by.as_ref()?;
+            Some(format!("{:?} {kind} {seed}\n", one.bug))
         };
         let lines = found.iter().filter_map(line);
         let head =

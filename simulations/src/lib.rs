@@ -6,6 +6,7 @@ mod disk;
 pub mod hunt;
 mod invariants;
 mod ledger;
+mod members;
 mod model;
 mod network;
 mod node;
@@ -27,7 +28,7 @@ mod writers;
 pub const VERSION: u32 = 4;
 
 pub use invariants::{Violation, Watch};
-pub use profile::Length;
+pub use profile::Kind;
 pub use run::{Report, Scenario, run};
 pub use trace::Telling;
 pub use world::Stats;

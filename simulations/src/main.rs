@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use playmark::zoo::Bug;
 use simulations::{
-    Length, Scenario, Telling, Watch, hunt, run, suite,
+    Kind, Scenario, Telling, Watch, hunt, run, suite,
     workload::{self, Population},
 };
 
@@ -26,17 +26,15 @@ enum Command {
         /// The first of them.
         #[arg(long, default_value_t = 0)]
         from: u64,
-        /// Fault phases of a minute, not of seconds.
-        #[arg(long)]
-        long: bool,
+        #[command(flatten)]
+        kind: OfKind,
     },
     /// Runs one seed and prints every event.
     Replay {
         /// Which.
         seed: u64,
-        /// As for `run`.
-        #[arg(long)]
-        long: bool,
+        #[command(flatten)]
+        kind: OfKind,
         /// Plants a bug of the zoo.
         #[arg(long)]
         bug: Option<String>,
@@ -69,8 +67,8 @@ enum Command {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run { seeds, from, long } => suite::run_all(from, seeds, length(long)),
-        Command::Replay { seed, long, bug } => replay(seed, length(long), bug.as_deref()),
+        Command::Run { seeds, from, kind } => suite::run_all(from, seeds, kind.kind()),
+        Command::Replay { seed, kind, bug } => replay(seed, kind.kind(), bug.as_deref()),
         Command::Workload { viewers, seed, write } => {
             workload::print(Population { viewers, seed, bug: None }, write.as_deref()).unwrap_or_else(|why| {
                 eprintln!("the table cannot be written: {why}");
@@ -87,17 +85,34 @@ fn main() -> ExitCode {
     }
 }
 
-fn length(long: bool) -> Length {
-    if long { Length::Long } else { Length::Short }
+/// Which kind of worlds.
+#[derive(Args)]
+struct OfKind {
+    /// Fault phases of a minute, not of seconds.
+    #[arg(long)]
+    long: bool,
+    /// Members without data, and many of them.
+    #[arg(long, conflicts_with = "long")]
+    members: bool,
 }
 
-fn replay(seed: u64, length: Length, bug: Option<&str>) -> ExitCode {
+impl OfKind {
+    fn kind(&self) -> Kind {
+        match (self.long, self.members) {
+            (false, false) => Kind::Short,
+            (true, _) => Kind::Long,
+            (false, true) => Kind::Members,
+        }
+    }
+}
+
+fn replay(seed: u64, kind: Kind, bug: Option<&str>) -> ExitCode {
     let planted = bug.and_then(hunt::named);
     if let (Some(name), None) = (bug, planted) {
         eprintln!("no bug is named {name}; there are {:?}", Bug::ALL);
         return ExitCode::from(2);
     }
-    let report = run(Scenario { bug: planted, telling: Telling::Lines, ..Scenario::plain(seed, length) });
+    let report = run(Scenario { bug: planted, telling: Telling::Lines, ..Scenario::plain(seed, kind) });
     for line in &report.lines {
         println!("{line}");
     }

@@ -20,27 +20,30 @@ use crate::{
 const DISASTERS: [Option<Disaster>; 8] =
     [None, None, None, None, None, None, Some(Disaster::Loss), Some(Disaster::Restore)];
 
-/// How long a world's fault phase is, and how much happens in it.
+/// What a world is of, how long its fault phase is, and how much happens in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Length {
-    /// A few seconds.
+pub enum Kind {
+    /// Replicas with their data, a few seconds.
     Short,
-    /// About a minute.
+    /// The same, about a minute.
     Long,
+    /// Members without data, and many of them.
+    Members,
 }
 
-impl Length {
-    /// The length of a name; the name is what it displays as.
+impl Kind {
+    /// The kind of a name; the name is what it displays as.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Short, Self::Long].into_iter().find(|length| length.to_string() == name)
+        [Self::Short, Self::Long, Self::Members].into_iter().find(|kind| kind.to_string() == name)
     }
 }
 
-impl fmt::Display for Length {
+impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Short => "short",
             Self::Long => "long",
+            Self::Members => "members",
         })
     }
 }
@@ -127,8 +130,8 @@ pub(crate) struct Load {
 }
 
 impl Profile {
-    pub(crate) fn draw(rng: &mut ChaCha8Rng, length: Length) -> Self {
-        let mut profile = Self::swarm(rng, length);
+    pub(crate) fn draw(rng: &mut ChaCha8Rng, kind: Kind) -> Self {
+        let mut profile = Self::swarm(rng, kind);
         match rng.random_range(0..10) {
             0 => profile.aim_at_spans(rng),
             1 => profile.aim_at_tails(rng),
@@ -232,11 +235,11 @@ impl Profile {
         };
     }
 
-    fn swarm(rng: &mut ChaCha8Rng, length: Length) -> Self {
+    fn swarm(rng: &mut ChaCha8Rng, kind: Kind) -> Self {
         let nodes = pick(rng, &[2, 3, 3, 4, 5]);
-        let faults_ms = match length {
-            Length::Short => pick(rng, &[2_000, 4_000, 6_000]),
-            Length::Long => pick(rng, &[20_000, 40_000, 60_000]),
+        let faults_ms = match kind {
+            Kind::Short | Kind::Members => pick(rng, &[2_000, 4_000, 6_000]),
+            Kind::Long => pick(rng, &[20_000, 40_000, 60_000]),
         };
         Self {
             nodes,
@@ -260,8 +263,8 @@ impl Profile {
             transmits_max: pick(rng, &[1, 2, 4, usize::MAX]),
             sync_every: Duration::from_millis(pick(rng, &[0, 5, 50, 500, 3_000])),
             linger: Duration::from_millis(pick(rng, &[0, 2, 25])),
-            load: load(rng, length),
-            habits: if chance(rng, 50) { habits(rng, length) } else { Habits::default() },
+            load: load(rng, kind),
+            habits: if chance(rng, 50) { habits(rng, kind) } else { Habits::default() },
             core_first: nodes > 2 && chance(rng, 30),
             acquaintance: Acquaintance::Old,
             alone_after: Duration::ZERO,
@@ -280,10 +283,10 @@ fn quality(rng: &mut ChaCha8Rng) -> Quality {
     }
 }
 
-fn habits(rng: &mut ChaCha8Rng, length: Length) -> Habits {
+fn habits(rng: &mut ChaCha8Rng, kind: Kind) -> Habits {
     Habits {
         viewers: pick(rng, &[1, 2, 4]),
-        sessions: pick(rng, &[1, 2, 4, 12]) * if length == Length::Long { 4 } else { 1 },
+        sessions: pick(rng, &[1, 2, 4, 12]) * if kind == Kind::Long { 4 } else { 1 },
         samples: pick(rng, &[1, 4, 10]),
         interval_ms: pick(rng, &[20, 100, 400]),
         pause_ms: pick(rng, &[10, 500, 2_000]),
@@ -294,10 +297,10 @@ fn habits(rng: &mut ChaCha8Rng, length: Length) -> Habits {
     }
 }
 
-fn load(rng: &mut ChaCha8Rng, length: Length) -> Load {
+fn load(rng: &mut ChaCha8Rng, kind: Kind) -> Load {
     let writes = pick(rng, &[10, 30, 60, 120]);
     Load {
-        writes: if length == Length::Long { writes * 20 } else { writes },
+        writes: if kind == Kind::Long { writes * 20 } else { writes },
         titles: pick(rng, &[1, 2, 8, 60]),
         sessions: pick(rng, &[1, 4, 12, 40]),
         burst: pick(rng, &[1, 1, 4, 40]),

@@ -1,10 +1,10 @@
 //! Seeds that once failed, run first always.
 //!
-//! `regressions.txt` holds one a line: the version of the scenario, the length, the seed, and what it
+//! `regressions.txt` holds one a line: the version of the scenario, the kind, the seed, and what it
 //! found. A seed means the same world only under the version that it was found with; later ones run it
 //! all the same, as one seed among others.
 
-use crate::{Length, Scenario};
+use crate::{Kind, Scenario};
 
 const LIST: &str = include_str!("../regressions.txt");
 
@@ -20,10 +20,10 @@ pub fn all() -> impl Iterator<Item = Scenario> {
 fn parse(line: &str) -> Scenario {
     let mut words = line.split_whitespace();
     let version = words.next().and_then(|word| word.parse::<u32>().ok());
-    let length = words.next().and_then(Length::named);
+    let kind = words.next().and_then(Kind::named);
     let seed = words.next().and_then(|word| word.parse().ok());
-    let (Some(_), Some(length), Some(seed)) = (version, length, seed) else {
-        panic!("regressions.txt: a line is `VERSION short|long SEED # what`, not `{line}`");
+    let (Some(_), Some(kind), Some(seed)) = (version, kind, seed) else {
+        panic!("regressions.txt: a line is `VERSION short|long|members SEED # what`, not `{line}`");
     };
-    Scenario::plain(seed, length)
+    Scenario::plain(seed, kind)
 }

@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     invariants::{Violation, Watch},
-    profile::{Length, Profile},
+    members,
+    profile::{Kind, Profile},
     trace::{Telling, Trace},
     world::{Stats, World},
 };
@@ -18,8 +19,8 @@ use crate::{
 pub struct Scenario {
     /// The seed: all chance comes from it.
     pub seed: u64,
-    /// How much of it.
-    pub length: Length,
+    /// Of which kind of world.
+    pub kind: Kind,
     /// The bug to be planted.
     pub bug: Option<Bug>,
     /// What to keep of it.
@@ -30,15 +31,19 @@ pub struct Scenario {
 
 impl Scenario {
     /// A seed with nothing planted, of which the hash is kept.
-    pub fn plain(seed: u64, length: Length) -> Self {
-        Self { seed, length, bug: None, telling: Telling::Hash, watch: Watch::Closely }
+    pub fn plain(seed: u64, kind: Kind) -> Self {
+        Self { seed, kind, bug: None, telling: Telling::Hash, watch: Watch::Closely }
     }
 
     /// The one command that repeats it.
     pub fn command(&self) -> String {
-        let long = if self.length == Length::Long { " --long" } else { "" };
+        let kind = match self.kind {
+            Kind::Short => "",
+            Kind::Long => " --long",
+            Kind::Members => " --members",
+        };
         let bug = self.bug.map(|bug| format!(" --bug {bug:?}")).unwrap_or_default();
-        format!("cargo sim replay {}{long}{bug}", self.seed)
+        format!("cargo sim replay {}{kind}{bug}", self.seed)
     }
 }
 
@@ -64,7 +69,10 @@ pub struct Report {
 pub fn run(scenario: Scenario) -> Report {
     plant(scenario.bug);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        let profile = Profile::draw(&mut ChaCha8Rng::seed_from_u64(scenario.seed), scenario.length);
+        if scenario.kind == Kind::Members {
+            return members::run(scenario.seed, scenario.telling);
+        }
+        let profile = Profile::draw(&mut ChaCha8Rng::seed_from_u64(scenario.seed), scenario.kind);
         let mut trace = Trace::new(scenario.telling);
         trace.event(crate::time::Moment::default(), &[], &[], || format!("{profile:?}"));
         World::new(scenario.seed, profile, scenario.watch, trace).run()

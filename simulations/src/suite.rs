@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    Length, Report, Scenario, Violation, regressions,
+    Kind, Report, Scenario, Violation, regressions,
     run::{self, run},
 };
 
@@ -37,12 +37,12 @@ pub(crate) struct Summary {
 }
 
 /// Runs the regressions and then `seeds` seeds, prints what came of them, and says whether all held.
-pub fn run_all(from: u64, seeds: u64, length: Length) -> ExitCode {
+pub fn run_all(from: u64, seeds: u64, kind: Kind) -> ExitCode {
     run::silence_panics();
     let began = Instant::now();
     let mut scenarios: Vec<_> = regressions::all().collect();
     let regressions = scenarios.len() as u64;
-    scenarios.extend((from..from + seeds).map(|seed| Scenario::plain(seed, length)));
+    scenarios.extend((from..from + seeds).map(|seed| Scenario::plain(seed, kind)));
     let summary = sweep(&scenarios);
     let seconds = began.elapsed().as_secs_f64();
     if let Some((scenario, violation)) = summary.failure {

@@ -1,7 +1,7 @@
 //! What must hold at every change; the long runs are `cargo sim run` and `cargo sim zoo`.
 
 use playmark::zoo::Bug;
-use simulations::{Length, Scenario, Watch, hunt, regressions, run};
+use simulations::{Kind, Scenario, Watch, hunt, regressions, run};
 
 fn check(scenario: Scenario) {
     let report = run(scenario);
@@ -17,17 +17,17 @@ fn seeds_that_once_failed_hold() {
 
 #[test]
 fn nothing_fails_where_nothing_is_planted() {
-    (0..200).map(|seed| Scenario::plain(seed, Length::Short)).for_each(check);
-    check(Scenario::plain(0, Length::Long));
+    (0..200).map(|seed| Scenario::plain(seed, Kind::Short)).for_each(check);
+    check(Scenario::plain(0, Kind::Long));
 }
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
     for seed in 0..20 {
-        let scenario = Scenario::plain(seed, Length::Short);
+        let scenario = Scenario::plain(seed, Kind::Short);
         assert_eq!(run(scenario).digest, run(scenario).digest, "seed {seed}");
     }
-    let (one, other) = (Scenario::plain(1, Length::Short), Scenario::plain(2, Length::Short));
+    let (one, other) = (Scenario::plain(1, Kind::Short), Scenario::plain(2, Kind::Short));
     assert_ne!(run(one).digest, run(other).digest);
 }
 
@@ -36,9 +36,9 @@ fn every_planted_bug_is_found_by_its_seed() {
     let known = hunt::known();
     let listed: Vec<_> = known.iter().map(|&(bug, ..)| bug).collect();
     assert_eq!(listed, Bug::ALL, "zoo.txt lists other bugs than the zoo has; {REWRITE}");
-    for (bug, length, seed) in known {
-        let seen = hunt::look(bug, length, seed, Watch::Closely);
-        assert!(seen.is_some(), "the {length} seed {seed} does not find {bug:?}; {REWRITE}");
+    for (bug, kind, seed) in known {
+        let seen = hunt::look(bug, kind, seed, Watch::Closely);
+        assert!(seen.is_some(), "the {kind} seed {seed} does not find {bug:?}; {REWRITE}");
     }
 }
 

@@ -17,6 +17,7 @@ mod codec;
 mod id;
 mod key;
 mod register;
+mod time;
 mod version;
 
 pub use clock::{ClockError, DRIFT_BOUND, HybridClock, Timestamp, WallTime};
@@ -24,4 +25,5 @@ pub use codec::{DecodeError, decode, encode, encode_named};
 pub use id::{IdError, Origin, Region, ReplicaId};
 pub use key::{CONTENT_BYTES_MAX, ContentId, Key, PROFILE_BYTES_MAX, ProfileId, SHARDS, Slot, TitleId};
 pub use register::{Dot, Merged, Register, Stamp, VALUE_BYTES_MAX};
+pub use time::{Monotonic, Now};
 pub use version::{Span, VersionVector};

@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::{
-    crdt::WallTime,
-    replica::{Monotonic, Now},
-};
+use crate::crdt::{Monotonic, Now, WallTime};
 
 /// Tells the time; everything below is told it.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    crdt::{Dot, Merged, ReplicaId, Timestamp, VersionVector},
+    crdt::{Dot, Merged, Monotonic, Now, ReplicaId, Timestamp, VersionVector},
     node::{
         Assurance, Clock, Counters, Outcome, Written,
         inbox::{Command, Look, Order},
@@ -22,7 +22,7 @@ use crate::{
         waiters::{REPLICATED_WITHIN, Waiter, Waiters},
     },
     playback::{Write, coalesce},
-    replica::{Findings, HandleError, Message, Monotonic, Now, PeerMisbehaved, Replica, WriteError, wire},
+    replica::{Findings, HandleError, Message, PeerMisbehaved, Replica, WriteError, wire},
     store::{Durability, Store, StoreError},
     transport::LinkEvent,
 };

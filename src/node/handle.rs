@@ -17,8 +17,8 @@ use tokio::{
 
 use crate::{
     crdt::{
-        ContentId, Dot, Key, Origin, ProfileId, Register, ReplicaId, Span, Timestamp, TitleId,
-        VALUE_BYTES_MAX, VersionVector,
+        ContentId, Dot, Key, Monotonic, Now, Origin, ProfileId, Register, ReplicaId, Span, Timestamp,
+        TitleId, VALUE_BYTES_MAX, VersionVector,
     },
     node::{
         Assurance, Backup, Clock, ClusterTag, Confirmed, Counters, Cursor, Found, PeerView, Snapshot,
@@ -33,7 +33,7 @@ use crate::{
         Scope, SessionId, Title, Write,
         slot::{FENCE, SETTINGS},
     },
-    replica::{Monotonic, Now, Readiness, Sum},
+    replica::{Readiness, Sum},
     store::{Read, RocksReader, RocksStore, StoreError, Warm, WholeTitle},
     transport::{NodeName, Transport},
     within::within,

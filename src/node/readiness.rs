@@ -1,5 +1,6 @@
 //! How far the replica has caught up, as the driver tells it and everybody may look it up.
 
+use crate::crdt::Monotonic;
 use std::{
     sync::{
         Arc,
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::replica::{Monotonic, Readiness};
+use crate::replica::Readiness;
 
 /// How long nobody who has caught up is met before an operator is told: a start of several nodes one after
 /// the other, and no more than anyone waits before looking into the log.

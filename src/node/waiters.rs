@@ -5,9 +5,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::{
-    crdt::Dot,
+    crdt::{Dot, Monotonic},
     node::{Assurance, Outcome, Written},
-    replica::Monotonic,
 };
 
 /// How many requests wait for a peer at a time. One more is answered at once with what its write has

@@ -16,9 +16,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Delta, Monotonic, Now, PeerView, Replica};
+use super::{Delta, PeerView, Replica};
 use crate::{
-    crdt::{Dot, Key, Origin, ReplicaId, Span, Timestamp, VersionVector},
+    crdt::{Dot, Key, Monotonic, Now, Origin, ReplicaId, Span, Timestamp, VersionVector},
     store::{Store, StoreError},
     zoo::{Bug, planted},
 };

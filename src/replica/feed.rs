@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{answers::Answers, cursor::Cursor, told::Told};
 use crate::{
-    crdt::{Dot, Origin, Slot, Timestamp, VersionVector},
-    replica::{Delta, Monotonic, Part, Subscribe},
+    crdt::{Dot, Monotonic, Origin, Slot, Timestamp, VersionVector},
+    replica::{Delta, Part, Subscribe},
     store::{Read, StoreError},
     zoo::{Bug, planted},
 };

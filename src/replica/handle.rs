@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    Ack, Delta, Message, Monotonic, Now, Part, PeerMisbehaved, PeerView, Replica, Status, Subscribe,
+    Ack, Delta, Message, Part, PeerMisbehaved, PeerView, Replica, Status, Subscribe,
     feed::Feed,
     intake::{Intake, Verdict},
     plan::STATUS_INTERVAL,
 };
 use crate::{
-    crdt::{Dot, Key, Merged, Origin, Register, ReplicaId, Slot},
+    crdt::{Dot, Key, Merged, Monotonic, Now, Origin, Register, ReplicaId, Slot},
     store::{Store, StoreError},
     zoo::{Bug, planted},
 };

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Message, Monotonic, Now, PeerView,
+    Message, PeerView,
     audit::Audit,
     early::{EARLY_NOTE, Early},
     feed::Feed,
@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     crdt::{
-        Dot, HybridClock, Key, Merged, Origin, Register, ReplicaId, Slot, Stamp, Timestamp, VALUE_BYTES_MAX,
-        VersionVector, WallTime,
+        Dot, HybridClock, Key, Merged, Monotonic, Now, Origin, Register, ReplicaId, Slot, Stamp, Timestamp,
+        VALUE_BYTES_MAX, VersionVector, WallTime,
     },
     store::{Durability, Store, StoreError},
     zoo::{Bug, planted},

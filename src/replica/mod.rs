@@ -51,7 +51,6 @@ pub mod plan;
 mod poll;
 mod readiness;
 mod stage;
-mod time;
 mod told;
 pub mod wire;
 
@@ -64,7 +63,6 @@ pub use machine::{Committed, Leaving, Options, Replica, Retain, Transmit, WriteE
 pub use message::{Ack, Delta, Item, Message, Part, Status, Subscribe};
 pub use peer::{PeerMisbehaved, PeerView};
 pub use readiness::{ALONE_AFTER, Beginning, Readiness, never_caught_up};
-pub use time::{Monotonic, Now};
 
 #[cfg(test)]
 mod tests;

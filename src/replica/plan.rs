@@ -10,8 +10,8 @@ use std::{collections::BTreeMap, time::Duration};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
-    crdt::{Origin, ReplicaId, VersionVector},
-    replica::{Monotonic, PeerView},
+    crdt::{Monotonic, Origin, ReplicaId, VersionVector},
+    replica::PeerView,
     zoo::{Bug, planted},
 };
 

@@ -1,7 +1,8 @@
 //! What a replica has to say, built from committed state only.
 
-use super::{Ack, Message, Monotonic, Now, Replica, Status, Transmit};
+use super::{Ack, Message, Replica, Status, Transmit};
 use crate::{
+    crdt::{Monotonic, Now},
     store::{Store, StoreError},
     zoo::{Bug, planted},
 };

@@ -23,9 +23,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Monotonic, Status};
+use super::Status;
 use crate::{
-    crdt::{Origin, ReplicaId, VersionVector},
+    crdt::{Monotonic, Origin, ReplicaId, VersionVector},
     store::{Batch, Durability, Store, StoreError},
     zoo::{Bug, planted},
 };

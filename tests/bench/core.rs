@@ -7,11 +7,11 @@ use std::{hint::black_box, time::Duration};
 
 use divan::{Bencher, counter::ItemsCount};
 use playmark::{
-    crdt::{Origin, Register, ReplicaId, TitleId, WallTime},
+    crdt::{Now, Origin, Register, ReplicaId, TitleId, WallTime},
     playback::{
         Claims, Heartbeat, Known, Outcome, Policy, Rights, Sender, SessionId, Shown, Write, accept, resume,
     },
-    replica::{ALONE_AFTER, Beginning, Now, Options, Replica, Retain},
+    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain},
     store::{Batch, Durability, MemoryStore, Read, Store},
 };
 

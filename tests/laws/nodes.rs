@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use playmark::{
-    crdt::{Origin, Register, ReplicaId, Slot, Stamp, WallTime},
+    crdt::{Monotonic, Now, Origin, Register, ReplicaId, Slot, Stamp, WallTime},
     playback::{
         Accepted, Answer, Claims, Heartbeat, Known, Order, Outcome, Policy, Progress, Refused, ResumePoint,
         Sample, Scope, Sender, SessionId, Shown, SlotKind, Title, What, Write, accept, answer, retain_title,
         settle,
         slot::{self, FENCE},
     },
-    replica::{ALONE_AFTER, Beginning, Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
+    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore, Read},
 };
 

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use playmark::{
-    crdt::{Key, Merged, Origin, ReplicaId, Slot, Stamp, WallTime},
+    crdt::{Key, Merged, Now, Origin, ReplicaId, Slot, Stamp, WallTime},
     playback::{SessionId, Write, coalesce, retain_title, slot, slot::FENCE},
-    replica::{ALONE_AFTER, Beginning, Now, Options, Replica, Retain},
+    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain},
     store::{Durability, MemoryStore, Read},
 };
 use proptest::{collection::vec, prelude::*, sample::select};

@@ -13,9 +13,9 @@ use std::{
 };
 
 use playmark::{
-    crdt::{Dot, Origin, ReplicaId, Timestamp},
+    crdt::{Dot, Monotonic, Now, Origin, ReplicaId, Timestamp},
     playback::{self, retain_title, slot::FENCE},
-    replica::{Beginning, Monotonic, Now, Options, Replica, Retain},
+    replica::{Beginning, Options, Replica, Retain},
     store::{Durability, FailedCommit, Read},
 };
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use playmark::{
-    crdt::{Dot, Merged, ReplicaId, Timestamp},
+    crdt::{Dot, Merged, Now, ReplicaId, Timestamp},
     playback,
-    replica::{Delta, HandleError, Message, Now, Part, PeerMisbehaved, WriteError, wire},
+    replica::{Delta, HandleError, Message, Part, PeerMisbehaved, WriteError, wire},
     store::{Durability, StoreError},
     zoo::{Bug, planted},
 };

@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use playmark::{
-    crdt::{Origin, ReplicaId, TitleId, WallTime},
+    crdt::{Monotonic, Now, Origin, ReplicaId, TitleId, WallTime},
     playback::{
         Began, Claims, Heartbeat, Known, Outcome, Policy, Refused, Rights, Sender, SessionId, Title, accept,
         answer, retain_title, slot::FENCE,
     },
-    replica::{ALONE_AFTER, Beginning, Monotonic, Now, Options, Replica, Retain, plan::STATUS_INTERVAL},
+    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore},
     zoo::{Bug, planted},
 };

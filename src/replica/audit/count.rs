@@ -4,8 +4,8 @@ use std::{ops::Range, time::Duration};
 
 use super::{Audit, digest::Sum};
 use crate::{
-    crdt::{Key, Register, SHARDS},
-    replica::{Monotonic, Replica},
+    crdt::{Key, Monotonic, Register, SHARDS},
+    replica::Replica,
     store::{Batch, Store, StoreError},
     zoo::{Bug, planted},
 };

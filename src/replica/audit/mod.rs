@@ -25,9 +25,9 @@ pub use message::{Compare, Leaf, Step};
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
-use super::{Message, Monotonic, Now, Replica, Transmit};
+use super::{Message, Replica, Transmit};
 use crate::{
-    crdt::{Key, ReplicaId, SHARDS},
+    crdt::{Key, Monotonic, Now, ReplicaId, SHARDS},
     store::{Store, StoreError},
 };
 use digest::{Roots, of_vector};

@@ -6,8 +6,8 @@ use super::{
     message::{Leaf, Step},
 };
 use crate::{
-    crdt::{ReplicaId, Span, Timestamp, VersionVector},
-    replica::{Now, Replica},
+    crdt::{Now, ReplicaId, Span, Timestamp, VersionVector},
+    replica::Replica,
     store::{Store, StoreError},
     zoo::{Bug, planted},
 };

@@ -7,11 +7,11 @@ mod narrow;
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    ALONE_AFTER, Beginning, ENTER_AGAIN_AFTER, HandleError, Message, Monotonic, Now, Options, Part,
-    PeerMisbehaved, Replica, Retain, WINDOW_PARTS, WriteError, feed::WINDOW_PARTS_AT_FIRST, plan, wire,
+    ALONE_AFTER, Beginning, ENTER_AGAIN_AFTER, HandleError, Message, Options, Part, PeerMisbehaved, Replica,
+    Retain, WINDOW_PARTS, WriteError, feed::WINDOW_PARTS_AT_FIRST, plan, wire,
 };
 use crate::{
-    crdt::{Key, Merged, Origin, Register, ReplicaId, Slot, Stamp, TitleId, WallTime},
+    crdt::{Key, Merged, Monotonic, Now, Origin, Register, ReplicaId, Slot, Stamp, TitleId, WallTime},
     store::{Durability, FailedCommit, MemoryStore, Read},
 };
 

@@ -1,0 +1,170 @@
+//! Everybody who has been met.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use foca::State;
+use serde::{Deserialize, Serialize};
+
+use super::Member;
+use crate::{
+    crdt::{DecodeError, ReplicaId, WallTime, decode, encode_named},
+    zoo::{Bug, planted},
+};
+
+/// The format in which the list outlives a process.
+const VERSION: u8 = 1;
+
+/// How many members are known: far more full copies than anyone keeps. When full, the one that has been down
+/// for longest is forgotten.
+pub const MEMBERS_MAX: usize = 256;
+
+/// How long a member that is down is known and dialled. Longer costs a dial every few seconds; shorter loses the other
+/// half of a set that was cut in two for so long.
+pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+
+/// Whether a member answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// It does.
+    Alive,
+    /// It has not, when it was last asked, and has time to object.
+    Suspect,
+    /// It does not, or has left.
+    Down,
+}
+
+/// A replica that has been met.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// Its latest life.
+    pub member: Member,
+    /// Whether it answers.
+    pub reach: Reach,
+    /// Since when it does or does not, by the clock of this node.
+    pub since: WallTime,
+}
+
+/// Everybody who has been met, this replica excepted; a replica and a name are here once each.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Members {
+    known: BTreeMap<ReplicaId, Known>,
+}
+
+/// A member as it is kept for the next life.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(rename = "1")]
+    member: Member,
+    #[serde(rename = "2")]
+    since: WallTime,
+}
+
+impl Members {
+    /// Everybody, ordered by replica.
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.known.values()
+    }
+
+    /// Finds one by its replica.
+    pub fn get(&self, replica: ReplicaId) -> Option<&Known> {
+        self.known.get(&replica)
+    }
+
+    /// Whom to have a link with: everybody who says where it is, the lost ones too.
+    pub fn to_dial(&self) -> impl Iterator<Item = &Member> {
+        let is_wanted = |known: &&Known| known.reach != Reach::Down || !planted(Bug::LostAreNotDialled);
+        self.known.values().filter(is_wanted).map(|known| &known.member).filter(|it| it.address.is_some())
+    }
+
+    /// The bytes from which the next life begins. Whether anybody answers is not among them.
+    pub fn encode(&self) -> Vec<u8> {
+        let kept = |known: &Known| Kept { member: known.member.clone(), since: known.since };
+        encode_named(VERSION, &self.known.values().map(kept).collect::<Vec<_>>())
+    }
+
+    /// Reads what an earlier life has kept; all are down until they have answered.
+    ///
+    /// # Errors
+    /// Bytes that are no such list.
+    pub fn decode(bytes: &[u8]) -> Result<Self, KnownError> {
+        let kept: Vec<Kept> = decode(VERSION, bytes)?;
+        let known = |Kept { member, since }| (member.replica, Known { member, reach: Reach::Down, since });
+        Ok(Self { known: kept.into_iter().take(MEMBERS_MAX).map(known).collect() })
+    }
+
+    /// Takes over what the protocol has found out. Whom it has forgotten is known on as down.
+    pub(super) fn look<'a>(
+        &mut self,
+        own: ReplicaId,
+        found: impl Iterator<Item = &'a foca::Member<Member>>,
+        now: WallTime,
+    ) {
+        for update in found.filter(|update| update.id().replica != own) {
+            self.note(update.id(), reach(update.state()), now);
+        }
+        let forgotten = u64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(u64::MAX);
+        self.known.retain(|_, it| it.reach != Reach::Down || now.ms_since(it.since) < forgotten);
+        while self.known.len() > MEMBERS_MAX {
+            self.forget_one();
+        }
+    }
+
+    fn note(&mut self, member: &Member, reach: Reach, now: WallTime) {
+        let Some(known) = self.known.get_mut(&member.replica) else {
+            if reach != Reach::Down {
+                self.make_way(member);
+            }
+            self.known.insert(member.replica, Known { member: member.clone(), reach, since: now });
+            return;
+        };
+        if (known.reach == Reach::Down) != (reach == Reach::Down) {
+            known.since = now;
+        }
+        known.reach = reach;
+        known.member = member.clone();
+        if reach != Reach::Down {
+            self.make_way(member);
+        }
+    }
+
+    /// A name belongs to one replica: whoever bore it before, and is down, has been replaced.
+    fn make_way(&mut self, member: &Member) {
+        let is_replaced = |known: &Known| {
+            let same_name = (&known.member.name, &known.member.region) == (&member.name, &member.region);
+            same_name && known.member.replica != member.replica && known.reach == Reach::Down
+        };
+        self.known.retain(|_, known| !is_replaced(known));
+    }
+
+    fn forget_one(&mut self) {
+        let lost = self.known.values().filter(|known| known.reach == Reach::Down);
+        let oldest = lost.min_by_key(|known| known.since).or_else(|| self.known.values().next());
+        if let Some(replica) = oldest.map(|known| known.member.replica) {
+            self.known.remove(&replica);
+        }
+    }
+}
+
+fn reach(state: State) -> Reach {
+    match state {
+        State::Alive => Reach::Alive,
+        State::Suspect => Reach::Suspect,
+        State::Down => Reach::Down,
+    }
+}
+
+impl Reach {
+    /// The name that operators see.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Says why bytes are no list of members; they only spare a new life the first dials, and can be thrown away.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct KnownError(#[from] DecodeError);
