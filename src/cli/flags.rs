@@ -52,6 +52,12 @@ pub(super) struct ServeFlags {
     /// The UDP address for peers; port 0 lets the system choose.
     #[arg(long)]
     replication_listen: Option<String>,
+    /// The address at which peers reach this node, where it listens on all of its own.
+    #[arg(long, value_name = "HOST:PORT")]
+    replication_advertise: Option<String>,
+    /// An address at which some node of the cluster is, and once more for each.
+    #[arg(long, value_name = "HOST:PORT")]
+    replication_join: Vec<String>,
     /// The cluster's authority.
     #[arg(long)]
     replication_ca: Option<String>,
@@ -102,6 +108,7 @@ impl ServeFlags {
             ("auth.jwks_file", self.auth_jwks_file),
             ("auth.jwks_url", self.auth_jwks_url),
             ("replication.listen", self.replication_listen),
+            ("replication.advertise", self.replication_advertise),
             ("replication.ca", self.replication_ca),
             ("replication.certificate", self.replication_certificate),
             ("replication.key", self.replication_key),
@@ -123,6 +130,9 @@ impl ServeFlags {
         }
         if self.http_unauthenticated {
             given.push(("http.unauthenticated", Value::from(true)));
+        }
+        if !self.replication_join.is_empty() {
+            given.push(("replication.join", Value::from(self.replication_join)));
         }
         if !self.replication_peer.is_empty() {
             let peers = self.replication_peer.iter().map(|text| peer(text));

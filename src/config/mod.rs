@@ -30,7 +30,7 @@ use self::{reader::Reader, spelling::distance};
 const ENVIRONMENT: &str = "PLAYMARK_";
 
 /// Every key, in the order of the reference.
-pub const KEYS: [&str; 36] = [
+pub const KEYS: [&str; 38] = [
     "name",
     "region",
     "cluster",
@@ -56,6 +56,8 @@ pub const KEYS: [&str; 36] = [
     "limits.sessions_per_minute",
     "limits.contents_per_profile",
     "replication.listen",
+    "replication.advertise",
+    "replication.join",
     "replication.ca",
     "replication.certificate",
     "replication.key",
@@ -168,7 +170,13 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     if let Some(replication) = &replication {
         replication::check(reader, &name, &replication.peers);
     }
-    let node = node::Options { name, store: data.join("store"), rocks: RocksOptions::default(), replication };
+    let node = node::Options {
+        name,
+        store: data.join("store"),
+        members: data.join("members"),
+        rocks: RocksOptions::default(),
+        replication,
+    };
     Some(Config { data, node, http: http?, policy, secret, log, backup_dir, clock_offset_ms })
 }
 

@@ -10,7 +10,7 @@ use crate::{
         spelling::nearest,
     },
     node,
-    transport::{NodeName, PeerAddress, TlsPaths},
+    transport::{NodeName, PeerAddress, TlsPaths, is_address},
 };
 
 /// The keys of one of `replication.peers`.
@@ -19,19 +19,56 @@ const PEER_KEYS: [&str; 3] = ["name", "region", "address"];
 /// How many peers may be listed: more full copies than anyone keeps.
 const PEERS_MAX: usize = 64;
 
+/// How many addresses may be given by which to join.
+const JOIN_MAX: usize = 16;
+
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<node::Replication> {
     let listen = reader.address("replication.listen", SocketAddr::from(([127, 0, 0, 1], 7090)));
     let ca = reader.file("replication.ca");
     let certificate = reader.file("replication.certificate");
     let key = reader.file("replication.key");
     let peers = read_peers(reader);
+    let advertise = reader.text("replication.advertise");
+    let join = reader.texts("replication.join").unwrap_or_default();
+    check_addresses(reader, listen, advertise.as_deref(), &join);
     Some(node::Replication {
         listen: listen?,
         identity: TlsPaths { ca: ca?, certificate: certificate?, key: key? },
+        advertise,
         peers: peers?,
+        join,
         found: reader.flag("found").unwrap_or_default(),
         alone_after: node::ALONE_AFTER,
     })
+}
+
+/// Addresses that others are to reach, and those at which others are.
+fn check_addresses(
+    reader: &mut Reader<'_>,
+    listen: Option<SocketAddr>,
+    advertise: Option<&str>,
+    join: &[String],
+) {
+    if let Some(address) = advertise.filter(|address| !is_address(address)) {
+        reader.problem("replication.advertise", &format!("\"{address}\" must be host:port"));
+    }
+    for address in join.iter().filter(|address| !is_address(address)) {
+        reader.problem("replication.join", &format!("\"{address}\" must be host:port"));
+    }
+    if join.len() > JOIN_MAX {
+        let found = format!(
+            "lists {} addresses, and at most {JOIN_MAX} may be: give one DNS name for all",
+            join.len()
+        );
+        reader.problem("replication.join", &found);
+    }
+    let is_everywhere = listen.is_some_and(|listen| listen.ip().is_unspecified());
+    if !join.is_empty() && advertise.is_none() && is_everywhere {
+        reader.problem(
+            "replication.advertise",
+            "is required where the node joins others and listens on every address: give the host:port at which they reach it",
+        );
+    }
 }
 
 fn read_peers(reader: &mut Reader<'_>) -> Option<Vec<PeerAddress>> {
@@ -73,8 +110,7 @@ fn read_peer(reader: &mut Reader<'_>, key: &str, value: &Value, cluster: &str) -
     let named = region.parse().map_err(|why| format!("{key}.region: {why}"));
     let named =
         named.and_then(|region| NodeName::new(&name, region, cluster).map_err(|why| format!("{key}: {why}")));
-    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    if port.is_none_or(|port| port == 0) {
+    if !is_address(&address) {
         reader.problem("replication.peers", &format!("{key}.address \"{address}\" must be host:port"));
     }
     let name = named.map_err(|why| reader.problem("replication.peers", &why)).ok()?;

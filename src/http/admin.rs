@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::{
     crdt::WallTime,
     http::{App, Problem},
-    node::{OriginView, PeerView, Snapshot},
+    node::{MemberView, OriginView, PeerView, Snapshot},
 };
 
 #[utoipa::path(
@@ -70,6 +70,8 @@ pub struct StatusView {
     pub vector: Vec<OriginStatus>,
     /// Everybody it replicates with.
     pub peers: Vec<PeerStatusView>,
+    /// Every replica that this one has met, directly or through others; none where it does not replicate.
+    pub members: Vec<MemberStatus>,
     /// By how much this node's clock is off, where its peers agree that it is: above 0 where it is ahead. It then takes no
     /// writes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +117,26 @@ pub struct OriginStatus {
     /// Whose it is, of a life that is known to go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+/// A replica that has been met.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MemberStatus {
+    /// Its node's name.
+    pub name: String,
+    /// Where it stands.
+    pub region: String,
+    /// Which replica.
+    pub replica: String,
+    /// Its latest life.
+    pub origin: String,
+    /// Where it says that others reach it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Whether it answers somebody: `alive`, `suspect` or `down`.
+    pub reach: String,
+    /// Since when it does or does not.
+    pub since_ms: u64,
 }
 
 /// A peer and its link.
@@ -176,7 +198,7 @@ pub(super) async fn status(State(app): State<App>) -> Result<Json<StatusView>, P
 /// How a node stands.
 pub(super) async fn status_of(app: &App) -> Result<StatusView, Problem> {
     let node = app.node();
-    let Snapshot { name, origins, peers } = node.look().await?;
+    let Snapshot { name, origins, peers, members } = node.look().await?;
     let (now, counters, inbox) = (node.now(), node.counters(), node.inbox());
     let own = node.origin();
     let vector = origins.iter().map(|held| {
@@ -206,6 +228,7 @@ pub(super) async fn status_of(app: &App) -> Result<StatusView, Problem> {
         uptime_ms: whole_ms(node.uptime()),
         now_ms: now.wall.as_ms(),
         peers: peers.into_iter().map(|peer| peer_view(peer, now.wall)).collect(),
+        members: members.into_iter().map(member_view).collect(),
         clock_off_ms: node.clock_off_ms(),
         heartbeats_total: counters.heartbeats.total(),
         turned_away_total: counters.turned_away.total(),
@@ -232,6 +255,18 @@ fn peer_view(peer: PeerView, now: WallTime) -> PeerStatusView {
         bytes_sent: peer.bytes_sent,
         bytes_received: peer.bytes_received,
         last_error: peer.last_error,
+    }
+}
+
+fn member_view(member: MemberView) -> MemberStatus {
+    MemberStatus {
+        name: member.name,
+        region: member.region.to_string(),
+        replica: member.replica.to_string(),
+        origin: member.origin.to_string(),
+        address: member.address,
+        reach: member.reach.to_owned(),
+        since_ms: member.since.as_ms(),
     }
 }
 

@@ -210,7 +210,7 @@ impl Watching {
 
 async fn draw(app: &App, before: Option<&Before>) -> Result<(Picture, Before), Problem> {
     let node = app.node();
-    let Snapshot { name, origins, peers } = node.look().await?;
+    let Snapshot { name, origins, peers, .. } = node.look().await?;
     let counted = Before {
         uptime: node.uptime(),
         heartbeats: node.counters().heartbeats.total(),

@@ -194,7 +194,6 @@ mod tests {
             address: (number == 1).then(|| "h:1".to_owned()),
             wire_min: 1,
             wire_max: 1,
-            features: 0,
         }
     }
 

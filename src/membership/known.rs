@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Member;
 use crate::{
-    crdt::{DecodeError, ReplicaId, WallTime, decode, encode_named},
+    crdt::{DecodeError, ReplicaId, Timestamp, WallTime, decode, encode_named},
     zoo::{Bug, planted},
 };
 
@@ -50,9 +50,25 @@ pub struct Members {
     known: BTreeMap<ReplicaId, Known>,
 }
 
-/// A member as it is kept for the next life.
+/// What one life keeps for the next.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Kept {
+    /// When it began; the next one counts as later, whatever the clock says then.
+    pub life: Timestamp,
+    /// Whom it knew.
+    pub members: Members,
+}
+
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct KeptBody {
+    #[serde(rename = "1")]
+    life: Timestamp,
+    #[serde(rename = "2")]
+    members: Vec<KeptMember>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptMember {
     #[serde(rename = "1")]
     member: Member,
     #[serde(rename = "2")]
@@ -70,26 +86,15 @@ impl Members {
         self.known.get(&replica)
     }
 
+    /// Whether nobody has been met.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// Whom to have a link with: everybody who says where it is, the lost ones too.
     pub fn to_dial(&self) -> impl Iterator<Item = &Member> {
         let is_wanted = |known: &&Known| known.reach != Reach::Down || !planted(Bug::LostAreNotDialled);
         self.known.values().filter(is_wanted).map(|known| &known.member).filter(|it| it.address.is_some())
-    }
-
-    /// The bytes from which the next life begins. Whether anybody answers is not among them.
-    pub fn encode(&self) -> Vec<u8> {
-        let kept = |known: &Known| Kept { member: known.member.clone(), since: known.since };
-        encode_named(VERSION, &self.known.values().map(kept).collect::<Vec<_>>())
-    }
-
-    /// Reads what an earlier life has kept; all are down until they have answered.
-    ///
-    /// # Errors
-    /// Bytes that are no such list.
-    pub fn decode(bytes: &[u8]) -> Result<Self, KnownError> {
-        let kept: Vec<Kept> = decode(VERSION, bytes)?;
-        let known = |Kept { member, since }| (member.replica, Known { member, reach: Reach::Down, since });
-        Ok(Self { known: kept.into_iter().take(MEMBERS_MAX).map(known).collect() })
     }
 
     /// Takes over what the protocol has found out. Whom it has forgotten is known on as down.
@@ -145,6 +150,32 @@ impl Members {
     }
 }
 
+impl Kept {
+    /// The beginning of a life that begins now, by the replica's clock: later than the last one's in any case.
+    pub fn next_life(&self, now: Timestamp) -> Timestamp {
+        now.max(Timestamp::from_u64(self.life.as_u64().saturating_add(1)))
+    }
+
+    /// The bytes from which the next life begins. Whether anybody answers is not among them.
+    pub fn encode(&self) -> Vec<u8> {
+        let kept = |known: &Known| KeptMember { member: known.member.clone(), since: known.since };
+        let members = self.members.known.values().map(kept).collect();
+        encode_named(VERSION, &KeptBody { life: self.life, members })
+    }
+
+    /// Reads what an earlier life has kept; all are down until they have answered.
+    ///
+    /// # Errors
+    /// Bytes that are none of it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, KeptError> {
+        let KeptBody { life, members } = decode(VERSION, bytes)?;
+        let known =
+            |KeptMember { member, since }| (member.replica, Known { member, reach: Reach::Down, since });
+        let known = members.into_iter().take(MEMBERS_MAX).map(known).collect();
+        Ok(Self { life, members: Members { known } })
+    }
+}
+
 fn reach(state: State) -> Reach {
     match state {
         State::Alive => Reach::Alive,
@@ -164,7 +195,7 @@ impl Reach {
     }
 }
 
-/// Says why bytes are no list of members; they only spare a new life the first dials, and can be thrown away.
+/// Says why bytes are not what a life has kept; they only spare a new life the first dials, and can be thrown away.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct KnownError(#[from] DecodeError);
+pub struct KeptError(#[from] DecodeError);

@@ -41,14 +41,6 @@ pub struct Member {
     /// The newest.
     #[serde(rename = "8")]
     pub wire_max: u16,
-    /// What else its build can do, a bit each; none is given out yet.
-    #[serde(rename = "9", default, skip_serializing_if = "is_none")]
-    pub features: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_none(features: &u64) -> bool {
-    *features == 0
 }
 
 impl PartialEq for Member {

@@ -26,6 +26,6 @@ mod machine;
 mod member;
 
 pub use codec::{CodecError, MEMBER_BYTES_MAX};
-pub use known::{FORGOTTEN_AFTER, Known, KnownError, MEMBERS_MAX, Members, Reach};
+pub use known::{FORGOTTEN_AFTER, Kept, KeptError, Known, MEMBERS_MAX, Members, Reach};
 pub use machine::{DATAGRAM_BYTES_MAX, Membership, Misspoken, PROBE_EVERY, SUSPECT_FOR};
 pub use member::{ADDRESS_BYTES_MAX, Member};

@@ -20,10 +20,12 @@ use crate::{
         ContentId, Dot, Key, Monotonic, Now, Origin, ProfileId, Register, ReplicaId, Span, Timestamp,
         TitleId, VALUE_BYTES_MAX, VersionVector,
     },
+    membership::Members,
     node::{
         Assurance, Backup, Clock, ClusterTag, Confirmed, Counters, Cursor, Found, PeerView, Snapshot,
         Subscription, Written, backup,
         inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Look, Order},
+        members,
         pen::Inbox,
         readiness::Board,
         seats::Seats,
@@ -73,6 +75,7 @@ pub(super) struct Shared {
     pub(super) leaving: AtomicBool,
     /// Taken out when the node leaves.
     pub(super) transport: Mutex<Option<Transport>>,
+    pub(super) members: Option<watch::Receiver<Members>>,
 }
 
 /// How full the driver's inbox is, in writes.
@@ -337,7 +340,8 @@ impl Handle {
     /// [`WriteError::Full`] where too many ask at once, and [`WriteError::Leaving`] where nobody answers.
     pub async fn look(&self) -> Result<Snapshot, WriteError> {
         let origins = self.ask(Look::Origins).await?;
-        Ok(Snapshot { name: (&self.shared.name).into(), origins, peers: self.peers() })
+        let members = self.shared.members.as_ref().map(|it| members::views(&it.borrow())).unwrap_or_default();
+        Ok(Snapshot { name: (&self.shared.name).into(), origins, peers: self.peers(), members })
     }
 
     /// Who holds a write where a power cut cannot take it.

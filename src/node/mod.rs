@@ -32,6 +32,7 @@ mod handle;
 pub mod identity;
 mod inbox;
 mod links;
+mod members;
 mod metrics;
 mod pen;
 mod readiness;
@@ -48,6 +49,7 @@ pub use cursor::{CURSOR_CHARS_MAX, ClusterTag, Cursor, Found, MARKS_MAX, NAMED_M
 pub use driver::{HAND_OVER_WITHIN, SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};
 pub use handle::{COVERED_WITHIN, Handle, InboxLevel, ReadError, WRITTEN_WITHIN, WriteError};
 pub use inbox::{Assurance, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Outcome, Written};
+pub use members::MemberView;
 pub use metrics::{Counter, Counters};
 pub use seats::{Subscription, WAITING_MAX, Waiting};
 pub use snapshot::{Confirmed, Name, OriginView, PeerView, Snapshot};
@@ -66,6 +68,8 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
+    crdt::{Origin, ReplicaId, Timestamp},
+    membership::{Kept, Members, Membership},
     playback,
     replica::{self, Beginning, Replica, Retain, wire::WIRE_VERSION},
     store::{Read, RocksOptions, RocksReader, RocksStore, StoreError, Warm},
@@ -98,6 +102,8 @@ pub struct Options {
     pub name: NodeName,
     /// Where its store is.
     pub store: PathBuf,
+    /// Where it keeps whom it has met.
+    pub members: PathBuf,
     /// How much of the machine the store takes.
     pub rocks: RocksOptions,
     /// With whom it replicates; `None` is a single node.
@@ -111,8 +117,13 @@ pub struct Replication {
     pub listen: SocketAddr,
     /// The files that prove who this node is.
     pub identity: TlsPaths,
-    /// Who is dialled. Where nobody is, the node is taken to be alone until others dial in.
+    /// `host:port` at which others reach it; the address above, where that is one and this is not given.
+    pub advertise: Option<String>,
+    /// Who is dialled by name, and at this address whatever others say.
     pub peers: Vec<PeerAddress>,
+    /// Addresses at which somebody of the cluster may be. Where there is neither this nor a peer, and none has ever been
+    /// met, the node is taken to be alone until others dial in.
+    pub join: Vec<String>,
     /// Whether this node begins the cluster; it counts for a fresh data directory only.
     pub found: bool,
     /// How long a node that has been caught up before looks for a peer that is, before it serves what it has.
@@ -123,6 +134,7 @@ pub struct Replication {
 #[derive(Debug)]
 pub struct Node {
     handle: Handle,
+    farewell: Option<members::Farewell>,
     ended: oneshot::Receiver<Result<(), StoreError>>,
 }
 
@@ -144,6 +156,7 @@ impl Node {
         let seats = Arc::new(Seats::beyond(store.vector()?));
         tokio::spawn(tail::follow(Arc::clone(&seats), reader.clone(), vector.subscribe()));
         let counters = Arc::new(Counters::default());
+        let kept = members::read(&options.members);
         let replica = {
             let retain = Retain { leaving: playback::retain_title, fence: playback::slot::FENCE };
             let options = replica::Options {
@@ -151,7 +164,7 @@ impl Node {
                 origin,
                 retain,
                 linger: LINGER,
-                beginning: beginning(options.replication.as_ref()),
+                beginning: beginning(options.replication.as_ref(), &kept),
                 alone_after: options.replication.as_ref().map_or(ALONE_AFTER, |it| it.alone_after),
             };
             Replica::open(options, store, clock.now())?
@@ -159,14 +172,14 @@ impl Node {
         let board = Board::of(replica.readiness());
         let clock_off = OffBoard::default();
         let (commands, inbox) = mpsc::channel(INBOX_COMMANDS_MAX);
-        let (transport, events) = match options.replication {
+        let reached = match options.replication {
             Some(replication) => {
-                let (sender, events) = mpsc::channel(EVENTS_MAX);
-                let options = replication.options(name.clone(), replica_id, origin);
-                (Some(Transport::start(options, sender)?), Some(events))
+                let life = kept.next_life(Timestamp::new(clock.now().wall, 0).max(replica.clock()));
+                replication.start(&name, (replica_id, origin, life), kept.members, clock, options.members)?
             }
-            None => (None, None),
+            None => Reached::default(),
         };
+        let Reached { transport, events, farewell, members } = reached;
         let (writes, looks) = handle::inbox_bounds();
         let vector_told = vector.subscribe();
         let driver = Driver {
@@ -201,9 +214,10 @@ impl Node {
                 clock_off,
                 leaving: AtomicBool::new(false),
                 transport: Mutex::new(transport),
+                members,
             }),
         };
-        Ok(Self { handle, ended: spawn(pen, events, log)? })
+        Ok(Self { handle, farewell, ended: spawn(pen, events, log)? })
     }
 
     /// What the outer rooms hold of it.
@@ -234,6 +248,9 @@ impl Node {
         // It fails only where the driver has ended, which is what is asked for.
         let _ = self.handle.shared.inbox.post(Command::Leave);
         let ended = self.ended().await;
+        if let Some(farewell) = self.farewell.take() {
+            farewell.say().await;
+        }
         let transport = self.lock_transport().take();
         if let Some(transport) = transport {
             transport.close("the node shuts down").await;
@@ -246,23 +263,52 @@ impl Node {
     }
 }
 
+/// What a node that replicates has beside its replica.
+#[derive(Default)]
+struct Reached {
+    transport: Option<Transport>,
+    events: Option<mpsc::Receiver<LinkEvent>>,
+    farewell: Option<members::Farewell>,
+    members: Option<watch::Receiver<Members>>,
+}
+
 impl Replication {
-    fn options(
+    /// Starts the links and the list of members.
+    fn start(
         self,
-        name: NodeName,
-        replica: crate::crdt::ReplicaId,
-        origin: crate::crdt::Origin,
-    ) -> TransportOptions {
+        name: &NodeName,
+        (replica, origin, life): (ReplicaId, Origin, Timestamp),
+        known: Members,
+        clock: Clock,
+        file: PathBuf,
+    ) -> Result<Reached, TransportError> {
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        let (teller, gossip) = mpsc::channel(members::GOSSIP_MAX);
         let wire = WireVersions { min: WIRE_VERSION.into(), max: WIRE_VERSION.into() };
-        let mut options = TransportOptions::new(self.listen, name, replica, origin, wire, self.identity);
-        options.peers = self.peers;
-        options
+        let mut options =
+            TransportOptions::new(self.listen, name.clone(), replica, origin, wire, self.identity);
+        (options.life, options.advertise) = (life, self.advertise);
+        (options.peers, options.join) = (self.peers, self.join);
+        let transport = Transport::start(options, sender, teller)?;
+        let membership = Membership::new(members::member(transport.hello().clone()), known, rand::random());
+        let (farewell, members) =
+            members::keep(membership, name.clone(), clock, transport.wanted(), gossip, file);
+        Ok(Reached {
+            transport: Some(transport),
+            events: Some(events),
+            farewell: Some(farewell),
+            members: Some(members),
+        })
     }
 }
 
-fn beginning(replication: Option<&Replication>) -> Beginning {
+fn beginning(replication: Option<&Replication>, kept: &Kept) -> Beginning {
     match replication {
-        Some(Replication { peers, .. }) if peers.is_empty() => Beginning::Alone,
+        Some(Replication { peers, join, .. })
+            if peers.is_empty() && join.is_empty() && kept.members.is_empty() =>
+        {
+            Beginning::Alone
+        }
         Some(Replication { found: true, .. }) => Beginning::Founds,
         Some(_) => Beginning::Joins,
         None => Beginning::Alone,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     crdt::{Dot, Origin, Region, ReplicaId, Timestamp},
+    node::MemberView,
     replica::Replica,
     store::Store,
     transport::{NodeName, PeerState, PeerStatus},
@@ -18,6 +19,8 @@ pub struct Snapshot {
     pub origins: Vec<OriginView>,
     /// Every peer that is configured, has a link, or had one.
     pub peers: Vec<PeerView>,
+    /// Every replica that has been met, ordered by replica.
+    pub members: Vec<MemberView>,
 }
 
 /// Who holds a write where a power cut cannot take it, as far as a node knows.

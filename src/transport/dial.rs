@@ -1,4 +1,4 @@
-//! Dialling: one loop a configured peer, which sees to it that a link stands.
+//! Dialling: one loop a name, which sees to it that a link stands as long as somebody wants it.
 //!
 //! ```text
 //!              ┌──────────────────────────────────────────────────┐
@@ -13,11 +13,12 @@ use std::{net::SocketAddr, time::Duration};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use tokio::{
     net::lookup_host,
+    sync::watch,
     time::{Instant, sleep, timeout},
 };
 
 use crate::transport::{
-    LinkEnd, PeerAddress,
+    LinkEnd, NodeName, PeerAddress,
     connection::Connection,
     endpoint::Shared,
     meet::{HELLO_TIMEOUT, Turned, meet},
@@ -27,11 +28,21 @@ use crate::transport::{
 /// where a list of peers is long and all of them are gone.
 pub const DIALS_MAX: usize = 16;
 
-/// Sees to it, as long as it is polled, that a link with `peer` stands.
-pub(super) async fn keep_linked(shared: &Shared, peer: &PeerAddress) {
+/// Sees to it, as long as it is polled, that a link with `name` stands; without an address it waits for one.
+pub(super) async fn keep_linked(
+    shared: &Shared,
+    name: &NodeName,
+    mut wanted: watch::Receiver<Option<String>>,
+) {
     let mut backoff = Backoff::new(shared.backoff_min, shared.backoff_max);
     for attempt in 0.. {
         let started = Instant::now();
+        let Ok(address) =
+            wanted.wait_for(Option::is_some).await.map(|address| address.clone().unwrap_or_default())
+        else {
+            return;
+        };
+        let peer = &PeerAddress { name: name.clone(), address };
         if shared.peers.stands(&peer.name) {
             // The peer was quicker, or decided for its own connection: nothing to do while that stands.
             shared.peers.vacant(&peer.name).await;
@@ -73,7 +84,9 @@ async fn connect(
     dialled: &mut Option<SocketAddr>,
 ) -> Result<Connection, LinkEnd> {
     let connecting = async {
-        let address = resolve(shared, &peer.address, attempt).await?;
+        let usable = resolve(shared, &peer.address).await?;
+        // The next of what the name stands for, at each attempt.
+        let address = usable[attempt % usable.len()];
         *dialled = Some(address);
         shared.peers.dialing(&peer.name, Some(address));
         let connecting = shared
@@ -86,22 +99,22 @@ async fn connect(
     Ok(Connection::new(connected.unwrap_or(Err(LinkEnd::Silent(HELLO_TIMEOUT)))?, shared.patience))
 }
 
-/// Resolves an address again, and takes the next of what it stands for at each attempt.
-async fn resolve(shared: &Shared, address: &str, attempt: usize) -> Result<SocketAddr, LinkEnd> {
+/// Resolves an address again, to at least one that this node's socket can reach.
+pub(super) async fn resolve(shared: &Shared, address: &str) -> Result<Vec<SocketAddr>, LinkEnd> {
     let found = lookup_host(address)
         .await
         .map_err(|error| LinkEnd::Lost(format!("cannot resolve {address}: {error}")))?;
     // A socket of the fourth version reaches no address of the sixth; the other way round it is mapped.
     let usable: Vec<_> = found.filter(|found| found.is_ipv4() || shared.local.is_ipv6()).collect();
-    match attempt.checked_rem(usable.len()) {
-        Some(index) => Ok(usable[index]),
-        None => Err(LinkEnd::Lost(format!("{address} has no address that {} can reach", shared.local))),
+    if usable.is_empty() {
+        return Err(LinkEnd::Lost(format!("{address} has no address that {} can reach", shared.local)));
     }
+    Ok(usable)
 }
 
 /// Exponential backoff with full jitter: each pause is anything between nothing and a ceiling that doubles,
 /// so that peers of a node that comes back do not come all at once.
-struct Backoff {
+pub(super) struct Backoff {
     min: Duration,
     max: Duration,
     failures: u32,
@@ -109,7 +122,7 @@ struct Backoff {
 }
 
 impl Backoff {
-    fn new(min: Duration, max: Duration) -> Self {
+    pub(super) fn new(min: Duration, max: Duration) -> Self {
         Self { min, max, failures: 0, rng: SmallRng::from_os_rng() }
     }
 
@@ -117,7 +130,7 @@ impl Backoff {
         self.failures = 0;
     }
 
-    fn pause(&mut self) -> Duration {
+    pub(super) fn pause(&mut self) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         let ceiling = self.min.saturating_mul(factor).min(self.max);
         self.failures = self.failures.saturating_add(1);

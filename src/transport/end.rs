@@ -84,6 +84,11 @@ pub enum Refusal {
         "{0} has a link already: two nodes with one name or one data directory, or a fresh start that must wait for the old link to end"
     )]
     Taken(String),
+    /// A later life of the replica has a link.
+    #[error(
+        "a later life of this replica is linked already: stop one of two nodes that run on copies of one data directory"
+    )]
+    Superseded,
     /// As many links as this node takes.
     #[error("this node has {0} links and takes no more")]
     Full(usize),
@@ -131,6 +136,7 @@ impl LinkEnd {
             Self::Refused(Refusal::Taken(_)) => 21,
             Self::Refused(Refusal::Full(_)) => 22,
             Self::Refused(Refusal::Late(_)) => 23,
+            Self::Refused(Refusal::Superseded) => 24,
             Self::Misbehaved(PeerMisbehaved::FrameTooLarge { .. }) => 32,
             Self::Misbehaved(PeerMisbehaved::BadHello(_)) => 33,
             Self::Misbehaved(PeerMisbehaved::BadNote(_)) => 34,

@@ -22,16 +22,19 @@ use tokio::{
 use crate::{
     crdt::WallTime,
     transport::{
-        FRAME_BYTES_MAX, IdentityError, LinkEnd, LinkEvent, LinkId, NodeName, PeerHello, PeerStatus,
+        FRAME_BYTES_MAX, Gossip, IdentityError, LinkEnd, LinkEvent, LinkId, NodeName, PeerHello, PeerStatus,
         TransportOptions,
         connection::Connection,
-        dial::{self, DIALS_MAX},
+        dial::DIALS_MAX,
         end::Refusal,
+        gossip::DATAGRAMS_BYTES_MAX,
         hello::HELLO_BYTES_MAX,
+        is_address, join,
         link::Priority,
         meet::{HELLO_TIMEOUT, Turned, meet},
         peers::Peers,
         tls::Identity,
+        wanted::{self, Wanted},
     },
 };
 
@@ -62,6 +65,7 @@ const _: () = assert!(FRAME_BYTES_MAX < STREAM_WINDOW_BYTES as usize && HELLO_BY
 pub struct Transport {
     shared: Arc<Shared>,
     tasks: JoinSet<()>,
+    wanted: Wanted,
     expires: WallTime,
 }
 
@@ -69,21 +73,27 @@ impl Transport {
     /// Binds the socket and begins to dial and to listen.
     ///
     /// Where `events` is full everything that would be told waits, and flow control makes the peers wait.
-    /// Where its receiver is gone the links end.
+    /// Where its receiver is gone the links end. Where `gossip` is full datagrams are dropped.
     ///
     /// # Errors
     /// Options that contradict each other, files that give no identity, and a socket that cannot be bound.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn start(options: TransportOptions, events: mpsc::Sender<LinkEvent>) -> Result<Self, TransportError> {
+    pub fn start(
+        options: TransportOptions,
+        events: mpsc::Sender<LinkEvent>,
+        gossip: mpsc::Sender<Gossip>,
+    ) -> Result<Self, TransportError> {
         check(&options)?;
         let identity = Identity::load(&options.identity, &options.name)?;
         let quic = Arc::new(quic_config(&options)?);
         let mut server = ServerConfig::with_crypto(identity.server);
         server.transport_config(Arc::clone(&quic)).max_incoming(HANDSHAKES_MAX);
         let mut client = quinn::ClientConfig::new(identity.client);
-        client.transport_config(quic);
+        client.transport_config(Arc::clone(&quic));
+        let mut client_of_anybody = quinn::ClientConfig::new(identity.client_of_anybody);
+        client_of_anybody.transport_config(quic);
 
         let bind = |why| TransportError::Bind { listen: options.listen, why };
         let socket = std::net::UdpSocket::bind(options.listen).map_err(bind)?;
@@ -94,14 +104,19 @@ impl Transport {
             endpoint: endpoint.map_err(bind)?,
             local,
             client,
+            client_of_anybody,
             hello: PeerHello {
                 replica: options.replica,
                 origin: options.origin,
                 name: options.name,
                 wire: options.wire,
+                life: options.life,
+                // Where it listens on one address alone, that is it.
+                address: options.advertise.or((!local.ip().is_unspecified()).then(|| local.to_string())),
             },
             peers: Peers::new(&options.peers),
             events,
+            gossip,
             links: AtomicU64::new(0),
             dials: Semaphore::new(DIALS_MAX),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
@@ -113,12 +128,13 @@ impl Transport {
 
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(Arc::clone(&shared)));
-        for peer in options.peers {
-            let shared = Arc::clone(&shared);
-            tasks.spawn(async move { dial::keep_linked(&shared, &peer).await });
+        let (wanted, list) = Wanted::new();
+        tasks.spawn(wanted::see_to(Arc::clone(&shared), options.peers, list));
+        for address in options.join {
+            tasks.spawn(join::keep_meeting(Arc::clone(&shared), address));
         }
         tracing::info!(%local, name = %shared.hello.name, replica = %shared.hello.replica, "transport listens");
-        Ok(Self { shared, tasks, expires: identity.expires })
+        Ok(Self { shared, tasks, wanted, expires: identity.expires })
     }
 
     /// The address that the socket is bound to.
@@ -129,6 +145,16 @@ impl Transport {
     /// When this node's certificate expires; from then on no new link comes up.
     pub fn certificate_expires(&self) -> WallTime {
         self.expires
+    }
+
+    /// What it says of itself to every peer.
+    pub fn hello(&self) -> &PeerHello {
+        &self.shared.hello
+    }
+
+    /// What tells this transport whom to dial beside those that it is configured with.
+    pub fn wanted(&self) -> Wanted {
+        self.wanted.clone()
     }
 
     /// Every peer that is configured, has a link, or had one.
@@ -163,9 +189,11 @@ pub(super) struct Shared {
     pub(super) endpoint: quinn::Endpoint,
     pub(super) local: SocketAddr,
     pub(super) client: quinn::ClientConfig,
+    pub(super) client_of_anybody: quinn::ClientConfig,
     pub(super) hello: PeerHello,
     pub(super) peers: Peers,
     pub(super) events: mpsc::Sender<LinkEvent>,
+    pub(super) gossip: mpsc::Sender<Gossip>,
     links: AtomicU64,
     pub(super) dials: Semaphore,
     handshakes: Arc<Semaphore>,
@@ -239,7 +267,8 @@ fn quic_config(options: &TransportOptions) -> Result<TransportConfig, TransportE
         .receive_window(VarInt::from_u32(LINK_WINDOW_BYTES))
         // Half as much again: what is acknowledged late counts here though its window is free.
         .send_window(u64::from(LINK_WINDOW_BYTES) * 3 / 2)
-        .datagram_receive_buffer_size(None);
+        .datagram_receive_buffer_size(Some(DATAGRAMS_BYTES_MAX))
+        .datagram_send_buffer_size(DATAGRAMS_BYTES_MAX);
     Ok(config)
 }
 
@@ -258,13 +287,15 @@ fn check(options: &TransportOptions) -> Result<(), TransportError> {
         if options.peers[..index].iter().any(|other| other.name == peer.name) {
             return Err(TransportError::PeerTwice(peer.name.clone()));
         }
-        let port = peer.address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-        if port.is_none_or(|port| port == 0) {
+        if !is_address(&peer.address) {
             let (name, address) = (peer.name.clone(), peer.address.clone());
             return Err(TransportError::Address { name, address });
         }
     }
-    Ok(())
+    match options.join.iter().chain(&options.advertise).find(|address| !is_address(address)) {
+        Some(address) => Err(TransportError::NoAddress { address: address.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Says why a transport has not started; the operator's fault or the machine's, and nothing is left behind.
@@ -292,6 +323,12 @@ pub enum TransportError {
     Address {
         /// Whose.
         name: NodeName,
+        /// As configured.
+        address: String,
+    },
+    /// Not `host:port`, though nobody's name is given with it.
+    #[error("\"{address}\" is not host:port")]
+    NoAddress {
         /// As configured.
         address: String,
     },

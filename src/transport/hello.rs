@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::{
-    crdt::{Origin, Region, ReplicaId, decode, encode},
+    crdt::{Origin, Region, ReplicaId, Timestamp, decode, encode},
     transport::{
         NodeName, WireVersions,
         connection::Connection,
         end::{LinkEnd, PeerMisbehaved, Refusal},
         frame::{self, FrameReader},
-        tls,
+        is_address, tls,
     },
 };
 
@@ -38,6 +38,19 @@ pub struct PeerHello {
     pub name: NodeName,
     /// The versions of the replicas' messages that its build reads and writes.
     pub wire: WireVersions,
+    /// When its present life began, by the replica's hybrid clock: of two lives of one replica the later one
+    /// counts. Zero where its build does not say.
+    pub life: Timestamp,
+    /// `host:port` at which it says that others reach it.
+    pub address: Option<String>,
+}
+
+/// The extensions of a hello, by their numbers.
+mod extension {
+    /// The beginning of the life: eight bytes, big-endian.
+    pub(super) const LIFE: u8 = 1;
+    /// The address, as text.
+    pub(super) const ADDRESS: u8 = 2;
 }
 
 /// A hello's bytes. Fields of later builds come as numbered extensions, and unknown ones are skipped.
@@ -63,7 +76,7 @@ impl PeerHello {
             origin: self.origin,
             wire_min: self.wire.min,
             wire_max: self.wire.max,
-            extensions: BTreeMap::new(),
+            extensions: self.extensions(),
         };
         encode(HELLO_VERSION, &body)
     }
@@ -74,7 +87,23 @@ impl PeerHello {
         let name =
             NodeName::new(&body.name, body.region, &body.cluster).map_err(|why| bad(why.to_string()))?;
         let wire = WireVersions { min: body.wire_min, max: body.wire_max };
-        Ok(Self { replica: body.replica, origin: body.origin, name, wire })
+        let life = match body.extensions.get(&extension::LIFE) {
+            None => Timestamp::ZERO,
+            Some(bytes) => {
+                let bytes = <[u8; 8]>::try_from(bytes.as_slice())
+                    .map_err(|_| bad("a life has eight bytes".into()))?;
+                Timestamp::from_u64(u64::from_be_bytes(bytes))
+            }
+        };
+        let address =
+            body.extensions.get(&extension::ADDRESS).map(|bytes| address(bytes)).transpose().map_err(bad)?;
+        Ok(Self { replica: body.replica, origin: body.origin, name, wire, life, address })
+    }
+
+    fn extensions(&self) -> BTreeMap<u8, ByteBuf> {
+        let life = self.life.as_u64().to_be_bytes().to_vec();
+        let address = self.address.as_ref().map(|it| (extension::ADDRESS, ByteBuf::from(it.as_bytes())));
+        address.into_iter().chain([(extension::LIFE, ByteBuf::from(life))]).collect()
     }
 
     /// Holds the hello of a peer whose name is proven against this node's own.
@@ -91,6 +120,12 @@ impl PeerHello {
             None => Err(Refusal::Wire { ours: self.wire, theirs: theirs.wire }),
         }
     }
+}
+
+/// An address as a peer says it; nothing is believed of it but its form.
+fn address(bytes: &[u8]) -> Result<String, String> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| is_address(text));
+    text.map(str::to_owned).ok_or_else(|| "an address is host:port".to_owned())
 }
 
 /// What the transports say to each other after the hello; a note is its number behind the version byte.
@@ -189,6 +224,8 @@ mod tests {
             origin: Origin::from_random(2),
             name: NodeName::new("eu-1", "eu".parse().expect("a region"), "demo").expect("a name"),
             wire: WireVersions { min: 1, max: 2 },
+            life: Timestamp::from_u64(258),
+            address: Some("h:1".to_owned()),
         }
     }
 
@@ -197,17 +234,19 @@ mod tests {
         let golden = b"\x01\x98\xa4demo\xa2eu\xa4eu-1\
             \xc4\x10\0\0\0\0\0\0\x40\0\x80\0\0\0\0\0\0\x01\
             \xc4\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\
-            \x01\x02\x80";
+            \x01\x02\x82\x01\xc4\x08\0\0\0\0\0\0\x01\x02\x02\xc4\x03h:1";
         assert_eq!(hello().encode(), golden);
         assert_eq!(PeerHello::decode(golden), Ok(hello()));
     }
 
     #[test]
     fn extensions_of_later_builds_are_skipped() {
-        let mut bytes = hello().encode();
-        assert_eq!(bytes.pop(), Some(0x80), "no extensions");
+        let bare = PeerHello { life: Timestamp::ZERO, address: None, ..hello() };
+        let whole = hello().encode();
+        let mut bytes = whole[..whole.len() - 17].to_vec();
+        assert_eq!(bytes.pop(), Some(0x82), "two extensions");
         bytes.extend(b"\x82\x07\xc4\x03new\x09\xc4\x00");
-        assert_eq!(PeerHello::decode(&bytes), Ok(hello()));
+        assert_eq!(PeerHello::decode(&bytes), Ok(bare), "an older build says neither life nor address");
     }
 
     #[test]

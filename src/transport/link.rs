@@ -177,6 +177,12 @@ impl Link {
         })
     }
 
+    /// Sends a datagram, and never waits; it may be lost like any packet, and is where the link has ended.
+    pub fn send_datagram(&self, datagram: Bytes) {
+        // Beyond the path's MTU, or to a peer that takes none: lost, as others are.
+        let _ = self.connection.quic.send_datagram(datagram);
+    }
+
     /// Ends the link for a reason that the peer is told, for instance a message that breaks the replicas'
     /// protocol. `Down` follows; the dialling side dials again after a pause.
     pub fn close(&self, why: &str) {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use crate::transport::{
-    LinkEnd, LinkEvent, NodeName, PeerHello,
+    Gossip, LinkEnd, LinkEvent, NodeName, PeerHello,
     connection::Connection,
     end::Refusal,
     endpoint::Shared,
+    gossip,
     hello::{Note, Words, prove},
     link::{self, Link, Queues},
     peers::Decider,
@@ -77,6 +78,11 @@ async fn greet(
 }
 
 impl Seat {
+    /// Who is at the other end.
+    pub(super) fn name(&self) -> &NodeName {
+        &self.hello.name
+    }
+
     /// Lives the link's life: tells the owner that it is up, moves its frames, and tells that it is down.
     pub(super) async fn live(self, shared: &Shared) {
         let Self { hello, decider, link, queues, mut words, before, over } = self;
@@ -97,6 +103,10 @@ impl Seat {
             shared.events.send(up).await.is_ok()
         };
         if announced {
+            let up = Gossip::Up { peer: hello.clone(), link: link.clone() };
+            // It fails where nobody keeps a list of members.
+            let _ = shared.gossip.send(up).await;
+            loops.spawn(gossip::read(connection.clone(), shared.gossip.clone()));
             tracing::info!(peer = %hello.name, replica = %hello.replica, link = link.id().as_u64(), "link up");
             link::start_loops(&mut loops, &link, queues, &shared.events);
         } else {
@@ -108,8 +118,9 @@ impl Seat {
         tracing::info!(peer = %hello.name, link = link.id().as_u64(), %end, "link down");
         if announced {
             let down = LinkEvent::Down { peer: hello.replica, link: link.id(), why: end };
-            // It fails where nobody listens any more.
+            // They fail where nobody listens any more.
             let _ = shared.events.send(down).await;
+            let _ = shared.gossip.send(Gossip::Down { peer: hello.replica, link: link.id() }).await;
         }
         shared.peers.unseat(&hello.name, link.id());
         drop(over);

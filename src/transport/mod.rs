@@ -12,9 +12,10 @@
 //!
 //! # Links
 //!
-//! Everybody dials every peer that they are configured with. TLS 1.3 proves both sides: each shows a
+//! Everybody dials every peer that they are configured with or told of, and whoever is at the addresses by which
+//! they are to join. TLS 1.3 proves both sides: each shows a
 //! certificate of the cluster's authority, and the dialling side demands the name `name.region.cluster` of
-//! whom it dials. No session is resumed, and the protocol is called `playmark/1` ([`ALPN`]).
+//! whom it dials by name. No session is resumed, and the protocol is called `playmark/1` ([`ALPN`]).
 //!
 //! Each side opens four streams, in this order, and keeps them as long as the link:
 //!
@@ -38,8 +39,8 @@
 //! ```
 //!
 //! A **hello** is MessagePack behind the version byte 1: an array of cluster, region, name, replica id,
-//! origin, least and greatest wire version, and a map of extensions, byte → bytes, of which unknown ones
-//! are skipped. In this order it must hold that the certificate carries the name that the hello claims and
+//! origin, least and greatest wire version, and a map of extensions, byte → bytes: 1 when the life began, 2 the
+//! address at which others reach the node; unknown ones are skipped. In this order it must hold that the certificate carries the name that the hello claims and
 //! that this is the dialled name, that the cluster is ours, that the replica is not ours, and that the
 //! wire versions have one in common. A **note** is a number behind the version byte 1: 1 *stand*, 2 *ping*,
 //! 3 *pong*; unknown ones are skipped.
@@ -53,6 +54,9 @@
 //! connection takes its place. A side that is told *stand* while it still holds an older link drops that
 //! one, because the decider has lost it. In every case *down* of the link before is told before *up* of
 //! the next. Who has a link with a peer, whoever dialled it, does not dial.
+//!
+//! Of two lives of one replica the later one keeps its links, so that two nodes which run on copies of one data directory
+//! do not throw each other out for ever; the earlier one is told why.
 //!
 //! A name belongs to one replica, and a replica to one name, as long as a link stands: a second replica
 //! under the name is refused, so that two nodes with one certificate do not throw each other out for ever.
@@ -88,6 +92,7 @@
 //! | 21 | `Refused(Taken)` | the name or the replica has a link already |
 //! | 22 | `Refused(Full)` | too many links |
 //! | 23 | `Refused(Late)` | no hello in time |
+//! | 24 | `Refused(Superseded)` | a later life of the replica has a link |
 //! | 32–35 | `Misbehaved` | a frame too large, a bad hello, a bad note, an ended stream |
 //!
 //! The code travels with a reason for people, and both sides show it in [`PeerStatus::last_error`].
@@ -96,28 +101,35 @@
 //!
 //! [`certs`] makes a cluster's authority and its nodes' certificates.
 
+mod anybody;
 pub mod certs;
 mod connection;
 mod dial;
 mod end;
 mod endpoint;
 mod frame;
+mod gossip;
 mod hello;
+mod join;
 mod link;
 mod meet;
 mod name;
 mod options;
 mod peers;
 mod tls;
+mod wanted;
 
 pub use dial::DIALS_MAX;
 pub use end::{LinkEnd, PeerMisbehaved, REASON_BYTES_MAX, Refusal};
 pub use endpoint::{CLOSE_TIMEOUT, HANDSHAKES_MAX, Transport, TransportError};
 pub use frame::FRAME_BYTES_MAX;
+pub use gossip::Gossip;
 pub use hello::{HELLO_BYTES_MAX, PeerHello};
+pub use join::{JOIN_EVERY, RESOLVED_MAX};
 pub use link::{Link, LinkEvent, LinkId, Priority, QUEUE_FRAMES_MAX, SendError};
 pub use meet::HELLO_TIMEOUT;
 pub use name::{LABEL_BYTES_MAX, NameError, NodeName};
-pub use options::{PeerAddress, TlsPaths, TransportOptions, WireVersions};
+pub use options::{PeerAddress, TlsPaths, TransportOptions, WireVersions, is_address};
 pub use peers::{LINKS_MAX, PeerState, PeerStatus, SEEN_MAX};
 pub use tls::{ALPN, IdentityError};
+pub use wanted::{WANTED_MAX, Wanted};

@@ -3,9 +3,12 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
-    crdt::{Origin, ReplicaId},
+    crdt::{Origin, ReplicaId, Timestamp},
     transport::NodeName,
 };
+
+/// The longest address: a DNS name (RFC 1035, 2.3.4), a colon and a port.
+const ADDRESS_BYTES_MAX: usize = 261;
 
 /// Where a node listens, who it is, whom it dials and how patient it is.
 #[derive(Clone, Debug)]
@@ -18,10 +21,18 @@ pub struct TransportOptions {
     pub replica: ReplicaId,
     /// The replica's present life.
     pub origin: Origin,
+    /// When that life began, by the replica's hybrid clock.
+    pub life: Timestamp,
+    /// `host:port` at which others reach this node. Where it is not given, it is the address that the node listens on,
+    /// if that is a single one; otherwise only those dial it who are told where it is.
+    pub advertise: Option<String>,
     /// The versions of the replicas' messages that this build reads and writes.
     pub wire: WireVersions,
     /// Who is dialled. Everybody dials everybody they know; who is not listed may still dial in.
     pub peers: Vec<PeerAddress>,
+    /// Addresses at which somebody of the cluster may be, whoever it is: `host:port`, of a DNS name all that it
+    /// stands for.
+    pub join: Vec<String>,
     /// The files that prove who this node is.
     pub identity: TlsPaths,
     /// How often each side asks the other for a sign of life. More often finds a cut no sooner than
@@ -63,8 +74,11 @@ impl TransportOptions {
             name,
             replica,
             origin,
+            life: Timestamp::ZERO,
+            advertise: None,
             wire,
             peers: Vec::new(),
+            join: Vec::new(),
             identity,
             keep_alive: Self::KEEP_ALIVE,
             idle_timeout: Self::IDLE_TIMEOUT,
@@ -81,6 +95,15 @@ pub struct PeerAddress {
     pub name: NodeName,
     /// `host:port`, the host a DNS name or an address; a name is resolved again at each dial.
     pub address: String,
+}
+
+/// Whether a text can be an address: a host, a colon and a port above zero, no longer than a DNS name allows.
+pub fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_host =
+        |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_control() || c.is_whitespace());
+    text.len() <= ADDRESS_BYTES_MAX && parts.is_some_and(|(host, port)| is_host(host) && is_port(port))
 }
 
 /// The PEM files of a node's identity.

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    crdt::{Origin, ReplicaId},
+    crdt::{Origin, ReplicaId, Timestamp},
     transport::{Link, LinkEnd, LinkId, NodeName, PeerAddress, PeerHello, end::Refusal},
 };
 
@@ -95,6 +95,7 @@ struct Entry {
 struct Seated {
     link: Link,
     origin: Origin,
+    life: Timestamp,
     standing: bool,
     over: oneshot::Receiver<()>,
 }
@@ -128,7 +129,8 @@ impl Peers {
             entry.life = Some((hello.replica, hello.origin));
             entry.since = Instant::now();
             entry.last_error = None;
-            entry.seated = Some(Seated { link: link.clone(), origin: hello.origin, standing: true, over });
+            let (origin, life) = (hello.origin, hello.life);
+            entry.seated = Some(Seated { link: link.clone(), origin, life, standing: true, over });
             before
         };
         self.changes.send_replace(());
@@ -163,6 +165,17 @@ impl Peers {
     /// Says whether a link stands under a name.
     pub(super) fn stands(&self, name: &NodeName) -> bool {
         self.lock().get(name).is_some_and(|entry| entry.standing().is_some())
+    }
+
+    /// Says whether any link stands.
+    pub(super) fn any_stands(&self) -> bool {
+        self.lock().values().any(|entry| entry.standing().is_some())
+    }
+
+    /// Notes the address at which a peer is to be dialled.
+    pub(super) fn expect(&self, name: &NodeName, address: &str) {
+        let mut entries = self.lock();
+        entries.entry(name.clone()).or_insert_with(|| Entry::new(None)).address = Some(address.to_owned());
     }
 
     /// Waits until no link stands under a name.
@@ -303,6 +316,9 @@ fn check_seat(
             // the seated link leads to nobody.
             if decider == Decider::Here && seated.is_standing() && seated.origin == hello.origin {
                 return Err(Refusal::Duplicate);
+            }
+            if seated.is_standing() && hello.life < seated.life {
+                return Err(Refusal::Superseded);
             }
         } else if same_replica || (same_name && seated.is_standing()) {
             return Err(Refusal::Taken(name.to_string()));

@@ -12,7 +12,7 @@ use std::{
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig};
 use rustls::{
     RootCertStore,
-    client::{Resumption, verify_server_name},
+    client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier, verify_server_name},
     crypto::{CryptoProvider, ring},
     server::{ParsedCertificate, WebPkiClientVerifier},
     version::TLS13,
@@ -22,7 +22,7 @@ use x509_parser::parse_x509_certificate;
 
 use crate::{
     crdt::WallTime,
-    transport::{NodeName, TlsPaths},
+    transport::{NodeName, TlsPaths, anybody::Anybody},
 };
 
 /// The protocol's name in the TLS handshake (RFC 7301); links of another major version do not come up.
@@ -30,7 +30,10 @@ pub const ALPN: &[u8] = b"playmark/1";
 
 /// What a node shows and whom it believes, for both roles.
 pub(super) struct Identity {
+    /// For dialling a peer by its name.
     pub(super) client: Arc<QuicClientConfig>,
+    /// For dialling whoever is at an address.
+    pub(super) client_of_anybody: Arc<QuicClientConfig>,
     pub(super) server: Arc<QuicServerConfig>,
     pub(super) expires: WallTime,
 }
@@ -53,9 +56,26 @@ impl Identity {
         for root in certificates(&paths.ca)? {
             roots.add(root).map_err(|why| unreadable(&paths.ca, &why))?;
         }
-        let (client, server) = configs(Arc::new(roots), chain, key)
-            .map_err(|why| IdentityError::Unusable { path: paths.key.clone(), why: why.to_string() })?;
-        Ok(Self { client, server, expires })
+        Self::build(Arc::new(roots), chain, key, expires)
+            .map_err(|why| IdentityError::Unusable { path: paths.key.clone(), why: why.to_string() })
+    }
+
+    fn build(
+        roots: Arc<RootCertStore>,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        expires: WallTime,
+    ) -> Result<Self, ConfigError> {
+        let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+        let named =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build()?;
+        let anybody = Anybody::signed_under(Arc::clone(&roots), Arc::clone(&provider));
+        Ok(Self {
+            client: client(named, &provider, chain.clone(), key.clone_key())?,
+            client_of_anybody: client(anybody, &provider, chain.clone(), key.clone_key())?,
+            server: server(roots, &provider, chain, key)?,
+            expires,
+        })
     }
 }
 
@@ -65,30 +85,36 @@ pub(super) fn carries(certificate: &CertificateDer<'_>, name: &NodeName) -> bool
         .is_ok_and(|parsed| verify_server_name(&parsed, &name.server_name()).is_ok())
 }
 
-fn configs(
-    roots: Arc<RootCertStore>,
+fn client(
+    verifier: Arc<dyn ServerCertVerifier>,
+    provider: &Arc<CryptoProvider>,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-) -> Result<(Arc<QuicClientConfig>, Arc<QuicServerConfig>), ConfigError> {
-    let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build()?;
-
-    let mut client = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+) -> Result<Arc<QuicClientConfig>, ConfigError> {
+    let mut client = rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain.clone(), key.clone_key())?;
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_auth_cert(chain, key)?;
     client.alpn_protocols = vec![ALPN.to_vec()];
     client.resumption = Resumption::disabled();
+    Ok(Arc::new(QuicClientConfig::try_from(client)?))
+}
 
-    let mut server = rustls::ServerConfig::builder_with_provider(provider)
+fn server(
+    roots: Arc<RootCertStore>,
+    provider: &Arc<CryptoProvider>,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<QuicServerConfig>, ConfigError> {
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider)).build()?;
+    let mut server = rustls::ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)?;
     server.alpn_protocols = vec![ALPN.to_vec()];
     server.send_tls13_tickets = 0;
-
-    Ok((Arc::new(QuicClientConfig::try_from(client)?), Arc::new(QuicServerConfig::try_from(server)?)))
+    Ok(Arc::new(QuicServerConfig::try_from(server)?))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityError> {

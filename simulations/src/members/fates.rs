@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use playmark::membership::Kept;
 use rand::Rng;
 
 use super::{CALM_WITHIN, Event, PATIENCE, World};
@@ -59,7 +60,8 @@ impl World {
         self.trace.event(self.now, &[member as u64], b"ends", || format!("m{member} ends"));
         let machine = &mut self.machines[member];
         if let Some(lives) = machine.lives.take() {
-            machine.kept = lives.membership.members().encode();
+            let members = lives.membership.members().clone();
+            machine.kept = Kept { life: lives.hello.life, members }.encode();
         }
         for other in machine.links.clone() {
             if patience.is_zero() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use playmark::{
     crdt::{Monotonic, Origin, ReplicaId, Timestamp},
-    membership::{Member, Members, Membership},
+    membership::{Kept, Member, Membership},
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -23,8 +23,6 @@ pub(super) struct Machine {
     pub(super) lives: Option<Life>,
     /// What its last life has kept of whom it knew.
     pub(super) kept: Vec<u8>,
-    /// Above every life it has had.
-    floor: u64,
     lives_begun: u64,
 }
 
@@ -50,8 +48,7 @@ impl Machine {
             join,
             links: BTreeSet::new(),
             lives: None,
-            kept: Members::default().encode(),
-            floor: 0,
+            kept: Kept::default().encode(),
             lives_begun: 0,
         }
     }
@@ -63,28 +60,26 @@ impl Machine {
 
     /// Begins a life, above all earlier ones by its clock or by what it has kept.
     pub(super) fn begin(&mut self, wall_ms: u64, rng: &mut ChaCha8Rng) {
-        self.floor = (self.floor + 1).max(wall_ms << 16);
         self.lives_begun += 1;
+        let kept = Kept::decode(&self.kept).expect("it was written by the last life");
         let hello = Member {
             replica: self.replica,
-            life: Timestamp::from_u64(self.floor),
+            life: kept.next_life(Timestamp::from_u64(wall_ms << 16)),
             origin: Origin::from_random(rng.random()),
             name: format!("m-{}", self.index),
             region: format!("r{}", self.region).parse().expect("a region"),
             address: Some(format!("m:{}", self.index)),
             wire_min: 1,
             wire_max: 1,
-            features: 0,
         };
-        let members = Members::decode(&self.kept).expect("it was written by the last life");
-        let membership = Membership::new(hello.clone(), members, rng.random());
+        let membership = Membership::new(hello.clone(), kept.members, rng.random());
         self.lives = Some(Life { number: self.lives_begun, hello, membership, timeout: None });
     }
 
     /// Loses its disk: who comes next is another replica under the same name.
     pub(super) fn lose_disk(&mut self, rng: &mut ChaCha8Rng) {
         self.replica = ReplicaId::from_random(rng.random());
-        (self.kept, self.floor) = (Members::default().encode(), 0);
+        self.kept = Kept::default().encode();
     }
 }
 

@@ -23,7 +23,8 @@ const EVERY: Duration = Duration::from_millis(50);
 fn start(home: &TempDir) -> (node::Node, App) {
     let name = NodeName::new("node", "local".parse().expect("a region"), "local").expect("a name");
     let (store, rocks) = (home.path().join("store"), RocksOptions::default());
-    let options = node::Options { name, store, rocks, replication: None };
+    let members = store.with_extension("members");
+    let options = node::Options { name, store, members, rocks, replication: None };
     let node = node::Node::start(options, Clock::start()).expect("it starts");
     let keys = TokenKeys::new(&[7; 32]).expect("it is long enough");
     let app = App::new(node.handle(), keys, Policy::default(), Gate::default()).with_beats(EVERY);

@@ -43,6 +43,7 @@ impl Inside {
         let options = node::Options {
             name: NodeName::new("node", "local".parse().expect("a region"), "local").expect("a name"),
             store: home.path().join("store"),
+            members: home.path().join("members"),
             rocks: RocksOptions::default(),
             replication: None,
         };

@@ -21,7 +21,8 @@ const SYNCED_ONE_IN: u64 = 25;
 fn start(home: &TempDir) -> node::Node {
     let name = NodeName::new("node", "local".parse().expect("a region"), "local").expect("a name");
     let (store, rocks) = (home.path().join("store"), RocksOptions::default());
-    let options = node::Options { name, store, rocks, replication: None };
+    let members = store.with_extension("members");
+    let options = node::Options { name, store, members, rocks, replication: None };
     node::Node::start(options, Clock::start()).expect("it starts")
 }
 

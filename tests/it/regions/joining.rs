@@ -92,9 +92,11 @@ async fn a_known_node_that_meets_nobody_serves_what_it_has_after_a_while() {
         let identity = TlsPaths { ca: file("ca.crt"), certificate: file("eu-1.crt"), key: file("eu-1.key") };
         let peers = vec![PeerAddress { name: name("us"), address: dead.to_string() }];
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let replication = Some(Replication { listen, identity, peers, found, alone_after });
+        let (advertise, join) = (None, Vec::new());
+        let replication = Some(Replication { listen, identity, advertise, peers, join, found, alone_after });
         let store = home.path().join("store");
-        let options = node::Options { name: name("eu"), store, rocks: RocksOptions::default(), replication };
+        let (members, rocks) = (store.with_extension("members"), RocksOptions::default());
+        let options = node::Options { name: name("eu"), store, members, rocks, replication };
         node::Node::start(options, Clock::start()).expect("the directory is ours")
     };
     drop(serve);

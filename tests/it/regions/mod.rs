@@ -5,6 +5,7 @@ mod clocks;
 mod erasures;
 mod following;
 mod joining;
+mod members;
 mod repairing;
 mod strangers;
 mod together;

@@ -45,9 +45,19 @@ impl Authority {
         })
     }
 
+    /// Certifies a node called `REGION-1`, which is told of an address and not who is there.
+    pub(crate) async fn joining(&self, region: &str, address: impl std::fmt::Display) -> Serve {
+        self.node(region, &[]).await.with("--replication-join", address.to_string())
+    }
+
     /// Where the certificates are.
     pub(crate) fn certificates(&self) -> PathBuf {
         self.home.path().join("certs")
+    }
+
+    /// Where a node keeps all it has.
+    pub(crate) fn home_of(&self, region: &str) -> PathBuf {
+        self.home.path().join(region)
     }
 
     async fn certs(&self, words: &[&str]) {

@@ -52,6 +52,13 @@ impl Serve {
         self
     }
 
+    /// With another value of a flag that is given already.
+    pub(crate) fn instead(mut self, flag: &str, value: impl AsRef<OsStr>) -> Self {
+        let at = self.words.iter().position(|word| word == flag).expect("it is given");
+        self.words[at + 1] = value.as_ref().to_owned();
+        self
+    }
+
     /// With a flag that takes no value.
     pub(crate) fn flagged(mut self, flag: &str) -> Self {
         self.words.push(flag.into());

@@ -270,7 +270,8 @@ async fn a_start_that_cannot_work_says_what_to_change() {
         let mut options = demo.options("a", 1);
         change(&mut options);
         let (events, _kept) = mpsc::channel::<LinkEvent>(1);
-        let error: TransportError = Transport::start(options, events).expect_err("it cannot work");
+        let error: TransportError =
+            Transport::start(options, events, mpsc::channel(1).0).expect_err("it cannot work");
         error.to_string()
     };
     let taken = Node::start(demo.options("b", 2));

@@ -11,8 +11,8 @@ use std::{
 use playmark::{
     crdt::{Origin, ReplicaId, WallTime},
     transport::{
-        Link, LinkEnd, LinkEvent, LinkId, NodeName, PeerAddress, PeerHello, PeerState, PeerStatus, TlsPaths,
-        Transport, TransportOptions, WireVersions, certs,
+        Gossip, Link, LinkEnd, LinkEvent, LinkId, NodeName, PeerAddress, PeerHello, PeerState, PeerStatus,
+        TlsPaths, Transport, TransportOptions, WireVersions, certs,
     },
 };
 use tokio::sync::mpsc;
@@ -83,6 +83,7 @@ impl Authority {
 pub(crate) struct Node {
     pub(crate) transport: Transport,
     pub(crate) events: mpsc::Receiver<LinkEvent>,
+    pub(crate) heard: mpsc::Receiver<Gossip>,
 }
 
 impl Node {
@@ -92,7 +93,8 @@ impl Node {
 
     pub(crate) fn start_with(options: TransportOptions, events_max: usize) -> Self {
         let (sender, events) = mpsc::channel(events_max);
-        Self { transport: Transport::start(options, sender).expect("a transport"), events }
+        let (gossip, heard) = mpsc::channel(events_max);
+        Self { transport: Transport::start(options, sender, gossip).expect("a transport"), events, heard }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
