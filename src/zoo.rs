@@ -12,6 +12,10 @@ pub enum Bug {
     EarlierLifeCounts,
     /// Members that are down are not dialled any more.
     LostAreNotDialled,
+    /// Every member of a region takes all writes of other regions across.
+    EverybodyAcross,
+    /// A gateway is chosen among all members of the region, whether it has a link across or not.
+    GatewayUnlinked,
     /// Whoever is linked and taken for down is not told that this member is there.
     StrangersUntold,
     /// A part that does not join on is taken all the same, and the vector moves.
@@ -104,10 +108,12 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug, so that none is forgotten.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 49] = [
         Self::DownForGood,
         Self::EarlierLifeCounts,
         Self::LostAreNotDialled,
+        Self::EverybodyAcross,
+        Self::GatewayUnlinked,
         Self::StrangersUntold,
         Self::VectorPastGap,
         Self::VectorWithFirstPart,

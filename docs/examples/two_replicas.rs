@@ -2,11 +2,9 @@
 //!
 //! `cargo run --no-default-features --example two_replicas`
 
-use std::time::Duration;
-
 use playmark::{
     crdt::{Now, Origin, ReplicaId, Slot, Stamp, TitleId, WallTime},
-    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain},
+    replica::{ALONE_AFTER, Beginning, Linger, Options, Replica, Retain},
     store::{Durability, MemoryStore, Read},
 };
 
@@ -18,15 +16,16 @@ fn main() {
             id: ReplicaId::from_random(bits),
             origin: Origin::from_random(bits),
             retain,
-            linger: Duration::ZERO,
+            region: "eu".parse().expect("a region"),
+            linger: Linger::NONE,
             beginning: Beginning::Alone,
             alone_after: ALONE_AFTER,
         })
         .map(|options| Replica::open(options, MemoryStore::default(), now).expect("memory can be read"))
         .into();
     let (eu, us) = (replicas[0].id(), replicas[1].id());
-    replicas[0].handle_peer_up(us, Origin::from_random(2), now);
-    replicas[1].handle_peer_up(eu, Origin::from_random(1), now);
+    replicas[0].handle_peer_up(us, Origin::from_random(2), "eu".parse().expect("a region"), now);
+    replicas[1].handle_peer_up(eu, Origin::from_random(1), "eu".parse().expect("a region"), now);
 
     let title = TitleId::parse("ada", "metropolis").expect("both are ids");
     let key = title.key(Slot { kind: 2, id: [7; 16] });

@@ -1,12 +1,15 @@
 //! What chance gives one world: each seed first draws its faults, then the run.
 //!
 //! Every kind of fault is left out of about half of the worlds, so that a rare meeting of two kinds is
-//! not drowned by the others (Groce et al. 2012, swarm testing). Seven worlds in ten are aimed besides: at
+//! not drowned by the others (Groce et al. 2012, swarm testing). Eight worlds in ten are aimed besides: at
 //! meetings that chance alone brings about too seldom.
 
 use std::{fmt, time::Duration};
 
-use playmark::crdt::VALUE_BYTES_MAX;
+use playmark::{
+    crdt::{Region, VALUE_BYTES_MAX},
+    replica::Linger,
+};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -52,6 +55,8 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Profile {
     pub(crate) nodes: usize,
+    /// Over how many regions they are spread.
+    pub(crate) regions: usize,
     /// Whether each pair of nodes can have a link; where not, others must relay.
     pub(crate) mesh: Mesh,
     pub(crate) faults_ms: u64,
@@ -80,7 +85,7 @@ pub(crate) struct Profile {
     pub(crate) turn_us: u64,
     pub(crate) transmits_max: usize,
     pub(crate) sync_every: Duration,
-    pub(crate) linger: Duration,
+    pub(crate) linger: Linger,
     pub(crate) load: Load,
     pub(crate) habits: Habits,
     /// Whether only a part of the nodes heals at first.
@@ -140,9 +145,11 @@ impl Profile {
             4 => profile.aim_at_hand_overs(rng),
             5 => profile.aim_at_narrow_paths(rng),
             6 => profile.aim_at_changes_of_feeder(rng),
+            7 => profile.aim_at_gateways(rng),
             _ => {}
         }
         profile.core_first &= profile.nodes > 2;
+        profile.regions = pick(rng, &[1, 2, 2, 3]);
         if chance(rng, 50) {
             profile.acquaintance = Acquaintance::New;
         }
@@ -200,6 +207,16 @@ impl Profile {
         self.load.disorder_ms = 10_000;
     }
 
+    /// Regions of several nodes, whose links across come and go, and nodes with them.
+    fn aim_at_gateways(&mut self, rng: &mut ChaCha8Rng) {
+        self.nodes = pick(rng, &[4, 5, 6]);
+        self.mesh = Mesh::Full;
+        self.core_first = false;
+        (self.cut_every_ms, self.cut_ms) = (pick(rng, &[100, 300]), pick(rng, &[500, 2_000]));
+        (self.crash_every_ms, self.down_ms) = (pick(rng, &[0, 300, 800]), pick(rng, &[200, 1_000]));
+        self.seen_percent = pick(rng, &[0, 50, 100]);
+    }
+
     /// Titles with more sessions than they keep, written on both sides of a cut.
     fn aim_at_pruning(&mut self, rng: &mut ChaCha8Rng) {
         (self.cut_every_ms, self.cut_ms) = (pick(rng, &[100, 300]), pick(rng, &[500, 2_000]));
@@ -243,6 +260,7 @@ impl Profile {
         };
         Self {
             nodes,
+            regions: 1,
             mesh: pick(rng, &[Mesh::Full, Mesh::Full, Mesh::Full, Mesh::Line, Mesh::Star]),
             faults_ms,
             quality: quality(rng),
@@ -262,7 +280,7 @@ impl Profile {
             turn_us: pick(rng, &[0, 100, 3_000, 20_000]),
             transmits_max: pick(rng, &[1, 2, 4, usize::MAX]),
             sync_every: Duration::from_millis(pick(rng, &[0, 5, 50, 500, 3_000])),
-            linger: Duration::from_millis(pick(rng, &[0, 2, 25])),
+            linger: linger(rng),
             load: load(rng, kind),
             habits: if chance(rng, 50) { habits(rng, kind) } else { Habits::default() },
             core_first: nodes > 2 && chance(rng, 30),
@@ -270,6 +288,16 @@ impl Profile {
             alone_after: Duration::ZERO,
         }
     }
+}
+
+fn linger(rng: &mut ChaCha8Rng) -> Linger {
+    let near = Duration::from_millis(pick(rng, &[0, 2, 25]));
+    Linger { near, across: near * pick(rng, &[1, 5]) }
+}
+
+/// The region of a number.
+pub(crate) fn region_of(number: usize) -> Region {
+    format!("r{number}").parse().expect("a region")
 }
 
 fn quality(rng: &mut ChaCha8Rng) -> Quality {

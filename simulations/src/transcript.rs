@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, fmt::Write, sync::Arc, time::Duration};
 use playmark::{
     crdt::{Origin, ReplicaId, Stamp, TitleId, WallTime},
     playback::{SessionId, slot},
-    replica::{ALONE_AFTER, Beginning, Message, wire},
+    replica::{ALONE_AFTER, Beginning, Linger, Message, wire},
 };
 
 use crate::{
@@ -30,6 +30,7 @@ use crate::{
     ledger::Ledger,
     model,
     node::{Fate, Input, Node},
+    profile::region_of,
     request::{Request, Write as WriteRequest},
     tell,
     time::{BEGINNING, Moment, WallClock},
@@ -133,7 +134,9 @@ impl Stage {
         // The wall shows a second after the epoch, so that times are short to read.
         let clock = WallClock { offset_ms: 1_000 - beginning, drift_ppm: 0 };
         let id = ReplicaId::from_random(index as u128 + 1);
-        self.nodes.push(Node::new(index, id, clock, Watch::Closely));
+        // In a transcript all stand together: who feeds whom is then told by links alone.
+        let region = region_of(0);
+        self.nodes.push(Node::new(index, id, region, clock, Watch::Closely));
         self.names.push(name.into());
         self.beginnings.push(begins);
         self.begin_life(index);
@@ -149,7 +152,7 @@ impl Stage {
         self.told.push(format!("{name} begins the life {name}{count}"));
         self.lives.insert(origin, format!("{name}{count}"));
         let begins = (self.beginnings[index], ALONE_AFTER);
-        let booted = self.nodes[index].boot(origin, Duration::ZERO, begins, self.now);
+        let booted = self.nodes[index].boot(origin, Linger::NONE, begins, self.now);
         booted.expect("a life begins as it should");
     }
 
@@ -158,7 +161,8 @@ impl Stage {
         for (from, to) in [(a, b), (b, a)] {
             let peer = self.nodes[to].id;
             let life = self.nodes[to].life.as_ref().expect("everybody lives");
-            let input = Input::Up { peer, origin: life.replica.origin(), connection: self.connections };
+            let (origin, region) = (life.replica.origin(), self.nodes[to].region.clone());
+            let input = Input::Up { peer, origin, region, connection: self.connections };
             self.give(from, input);
         }
     }

@@ -218,7 +218,8 @@ impl<S: Store> Driver<S> {
             match event {
                 LinkEvent::Up { peer, link } => {
                     self.links.up(link);
-                    self.replica.handle_peer_up(peer.replica, peer.origin, now);
+                    let region = peer.name.region().clone();
+                    self.replica.handle_peer_up(peer.replica, peer.origin, region, now);
                 }
                 LinkEvent::Frame { from, link, frame } if self.links.stands(from, link) => {
                     self.handle_frame(from, &frame, now)?;

@@ -71,7 +71,7 @@ use crate::{
     crdt::{Origin, ReplicaId, Timestamp},
     membership::{Kept, Members, Membership},
     playback,
-    replica::{self, Beginning, Replica, Retain, wire::WIRE_VERSION},
+    replica::{self, Beginning, Linger, Replica, Retain, wire::WIRE_VERSION},
     store::{Read, RocksOptions, RocksReader, RocksStore, StoreError, Warm},
     transport::{
         LinkEvent, NodeName, PeerAddress, TlsPaths, Transport, TransportError, TransportOptions, WireVersions,
@@ -91,9 +91,9 @@ use waiters::Waiters;
 /// links are not read, and their peers wait.
 pub const EVENTS_MAX: usize = 256;
 
-/// How long small commits are gathered before they are sent: a fraction of the shortest path between two
-/// regions, and long enough to fill a frame under load.
-pub const LINGER: Duration = Duration::from_millis(5);
+/// How long small commits are gathered before they are sent: inside a region no longer than nobody notices, across
+/// a fraction of most paths between two regions, and long enough to fill a frame under load.
+pub const LINGER: Linger = Linger { near: Duration::from_millis(2), across: Duration::from_millis(25) };
 
 /// How a node starts.
 #[derive(Clone, Debug)]
@@ -161,6 +161,7 @@ impl Node {
             let retain = Retain { leaving: playback::retain_title, fence: playback::slot::FENCE };
             let options = replica::Options {
                 id: replica_id,
+                region: name.region().clone(),
                 origin,
                 retain,
                 linger: LINGER,

@@ -1,25 +1,25 @@
 //! What a replica does with what comes in: notes and stagings, never an answer.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Ack, Delta, Message, Part, PeerMisbehaved, PeerView, Replica, Status, Subscribe,
     feed::Feed,
     intake::{Intake, Verdict},
-    plan::STATUS_INTERVAL,
+    plan::{Here, STATUS_INTERVAL},
 };
 use crate::{
-    crdt::{Dot, Key, Merged, Monotonic, Now, Origin, Register, ReplicaId, Slot},
+    crdt::{Dot, Key, Merged, Monotonic, Now, Origin, Region, Register, ReplicaId, Slot},
     store::{Store, StoreError},
     zoo::{Bug, planted},
 };
 
 impl<S: Store> Replica<S> {
-    /// Takes note that a peer can be talked to.
-    pub fn handle_peer_up(&mut self, peer: ReplicaId, origin: Origin, now: Now) {
+    /// Takes note that a peer can be talked to, and where it stands.
+    pub fn handle_peer_up(&mut self, peer: ReplicaId, origin: Origin, region: Region, now: Now) {
         let earlier = self.peers.get(&peer).map(|view| view.synced.clone());
         self.handle_peer_down(peer, now);
-        let mut view = PeerView::new(origin);
+        let mut view = PeerView::new(origin, region);
         if planted(Bug::SyncedOfAnEarlierLink) {
             view.synced = earlier.unwrap_or_default();
         }
@@ -29,19 +29,29 @@ impl<S: Store> Replica<S> {
         self.status_due.insert(peer);
         self.synced_untold.insert(peer);
         self.audit.peer_up(peer, now.mono);
+        self.tell_region();
         self.replan(now.mono);
     }
 
     /// Takes note that a peer cannot be talked to.
     pub fn handle_peer_down(&mut self, peer: ReplicaId, now: Now) {
-        self.peers.remove(&peer);
+        let gone = self.peers.remove(&peer);
         self.feeds.remove(&peer);
         self.intakes.remove(&peer);
         self.status_due.remove(&peer);
         self.catch_up.unlinked(peer, now.mono);
         self.synced_untold.remove(&peer);
         self.audit.peer_down(peer);
+        if gone.is_some() {
+            self.tell_region();
+        }
         self.replan(now.mono);
+    }
+
+    /// Makes the members of the region hear at once whom this replica reaches.
+    fn tell_region(&mut self) {
+        let near = self.peers.iter().filter(|(_, view)| view.is_near(&self.options.region));
+        self.status_due.extend(near.map(|(&peer, _)| peer));
     }
 
     /// Takes a message in; what it brings is staged, what it asks for is noted.
@@ -73,6 +83,8 @@ impl<S: Store> Replica<S> {
         peer.origin = status.origin;
         peer.vector = status.vector;
         peer.wall = Some(status.wall);
+        peer.across = status.across;
+        peer.catching_up = status.catching_up;
         self.replan(now.mono);
         Ok(())
     }
@@ -156,9 +168,9 @@ impl<S: Store> Replica<S> {
             return;
         }
         self.next_status = now.mono.plus(STATUS_INTERVAL);
-        self.status_due.extend(self.peers.keys());
+        self.tell_in_turn();
         self.orphans = self.early.orphans(&self.peers, &self.vector, now.mono);
-        for source in self.plan.stalled(&self.peers, &self.vector, now.mono) {
+        for source in self.plan.stalled(&self.peers, &self.options.region, &self.vector, now.mono) {
             if let Some(intake) = self.intakes.get_mut(&source) {
                 intake.renew();
             }
@@ -166,8 +178,35 @@ impl<S: Store> Replica<S> {
         self.replan(now.mono);
     }
 
-    fn replan(&mut self, now: Monotonic) {
-        self.plan.decide(&self.peers, &self.vector, self.options.origin, now);
+    /// Makes a status due for every member of the region, and for one of each other region in its turn: what is
+    /// told across is told on there.
+    fn tell_in_turn(&mut self) {
+        let mut across = BTreeMap::<&Region, Vec<ReplicaId>>::new();
+        for (&peer, view) in &self.peers {
+            if view.is_near(&self.options.region) {
+                self.status_due.insert(peer);
+            } else {
+                across.entry(&view.region).or_default().push(peer);
+            }
+        }
+        self.statuses_told = self.statuses_told.wrapping_add(1);
+        for peers in across.into_values() {
+            let peer = peers[self.statuses_told % peers.len()];
+            self.status_due.insert(peer);
+            // Who feeds nothing here hears no sooner what would survive a power cut.
+            self.synced_untold.insert(peer);
+        }
+    }
+
+    pub(super) fn replan(&mut self, now: Monotonic) {
+        let here = Here {
+            id: self.options.id,
+            origin: self.options.origin,
+            region: &self.options.region,
+            catching_up: !self.catch_up.readiness().is_caught_up(),
+            held: &self.vector,
+        };
+        self.plan.decide(&self.peers, &here, now);
         for (&peer, intake) in &mut self.intakes {
             intake.want(self.plan.fed_by(peer).collect());
         }

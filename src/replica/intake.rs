@@ -49,6 +49,11 @@ impl Intake {
         self.origins.contains(&origin)
     }
 
+    /// Whether the peer is to feed anything at all.
+    pub(super) fn is_fed(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
     /// Forces a new subscription.
     pub(super) fn renew(&mut self) {
         self.renew = true;

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     crdt::{
-        Dot, HybridClock, Key, Merged, Monotonic, Now, Origin, Register, ReplicaId, Slot, Stamp, Timestamp,
-        VALUE_BYTES_MAX, VersionVector, WallTime,
+        Dot, HybridClock, Key, Merged, Monotonic, Now, Origin, Region, Register, ReplicaId, Slot, Stamp,
+        Timestamp, VALUE_BYTES_MAX, VersionVector, WallTime,
     },
     store::{Durability, Store, StoreError},
     zoo::{Bug, planted},
@@ -52,18 +52,33 @@ impl fmt::Debug for Retain {
     }
 }
 
+/// How long small commits are gathered before they are sent. More saves frames, less saves time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Linger {
+    /// Inside the region, where time is dear: 2 ms is good.
+    pub near: Duration,
+    /// To other regions, where bytes are: 25 ms is good, a fraction of the shortest path.
+    pub across: Duration,
+}
+
+impl Linger {
+    /// Sends at once what is committed.
+    pub const NONE: Self = Self { near: Duration::ZERO, across: Duration::ZERO };
+}
+
 /// Makes a replica what it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Names it; kept with its store.
     pub id: ReplicaId,
+    /// Where it stands: writes of another region come into this one once.
+    pub region: Region,
     /// Names its present life; drawn at random at each start, never used twice.
     pub origin: Origin,
     /// Which registers a title keeps.
     pub retain: Retain,
-    /// How long small commits are gathered before they are sent. More saves frames, less saves time;
-    /// 2 ms inside a region and 25 ms across are good.
-    pub linger: Duration,
+    /// How long small commits are gathered before they are sent.
+    pub linger: Linger,
     /// In what way this life begins.
     pub beginning: Beginning,
     /// How long a replica that has been caught up before looks for a peer that is, before it serves what it
@@ -115,6 +130,8 @@ pub struct Replica<S> {
     pub(super) subscriptions: u64,
     pub(super) status_due: BTreeSet<ReplicaId>,
     pub(super) next_status: Monotonic,
+    /// Counts the rounds of statuses: whose turn it is in each other region.
+    pub(super) statuses_told: usize,
     /// A commit has failed: what the store holds is unknown, and this life is over.
     pub(super) broken: bool,
 }
@@ -163,6 +180,7 @@ impl<S: Store> Replica<S> {
             subscriptions: now.wall.as_ms(),
             status_due: BTreeSet::new(),
             next_status: now.mono,
+            statuses_told: 0,
             broken: false,
         })
     }
@@ -170,6 +188,11 @@ impl<S: Store> Replica<S> {
     /// Names it.
     pub fn id(&self) -> ReplicaId {
         self.options.id
+    }
+
+    /// Where it stands.
+    pub fn region(&self) -> &Region {
+        &self.options.region
     }
 
     /// Names its present life.
@@ -217,6 +240,11 @@ impl<S: Store> Replica<S> {
     /// Whether it knows enough to answer; if not, reads and writes are to be turned away.
     pub fn readiness(&self) -> Readiness {
         self.catch_up.readiness()
+    }
+
+    /// Who feeds it an origin, by its present plan.
+    pub fn source(&self, origin: Origin) -> Option<ReplicaId> {
+        self.plan.source(origin)
     }
 
     /// How many parts are on their way to each subscriber.
@@ -324,6 +352,7 @@ impl<S: Store> Replica<S> {
         if ends_catch_up {
             self.catch_up.noted();
             self.status_due.extend(self.peers.keys());
+            self.replan(now.mono);
         }
         if !batch.vector.is_empty() {
             self.wake_feeds(now.mono);
@@ -360,21 +389,25 @@ impl<S: Store> Replica<S> {
         let before = self.synced.clone();
         self.synced.merge(upto);
         if self.synced != before {
-            self.synced_untold = self.peers.keys().copied().collect();
+            let is_due = |(_, view): &(&ReplicaId, &PeerView)| view.is_near(&self.options.region);
+            let near = self.peers.iter().filter(is_due).map(|(&peer, _)| peer);
+            let feeders = self.intakes.iter().filter(|(_, intake)| intake.is_fed()).map(|(&peer, _)| peer);
+            self.synced_untold.extend(near.chain(feeders));
         }
     }
 
     fn wake_feeds(&mut self, now: Monotonic) {
-        let due = now.plus(self.options.linger);
-        for feed in self.feeds.values_mut().filter(|feed| feed.wants(&self.vector)) {
-            feed.due.get_or_insert(due);
+        let Linger { near, across } = self.options.linger;
+        let is_near = |peer| self.peers.get(peer).is_some_and(|view| view.is_near(&self.options.region));
+        for (peer, feed) in self.feeds.iter_mut().filter(|(_, feed)| feed.wants(&self.vector)) {
+            feed.due.get_or_insert(now.plus(if is_near(peer) { near } else { across }));
         }
     }
 }
 
 impl<S> fmt::Debug for Replica<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Options { id, origin, .. } = self.options;
+        let Options { id, origin, .. } = &self.options;
         f.debug_struct("Replica").field("id", &id).field("origin", &origin).finish_non_exhaustive()
     }
 }

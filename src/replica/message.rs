@@ -1,6 +1,6 @@
 //! What replicas say to each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,10 @@ pub struct Status {
     /// count as caught up.
     #[serde(rename = "4", default, skip_serializing_if = "is_false")]
     pub catching_up: bool,
+    /// The lives of other regions that the sender has a link with: for its own region, where one member takes the writes
+    /// of each for all. Builds that do not know the field take part in that for nobody but themselves.
+    #[serde(rename = "5", default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub across: BTreeSet<Origin>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

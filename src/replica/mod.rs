@@ -59,7 +59,7 @@ pub use cursor::LISTED_MAX;
 pub use early::ENTER_AGAIN_AFTER;
 pub use feed::{PART_BYTES_MAX, WINDOW_PARTS};
 pub use handle::HandleError;
-pub use machine::{Committed, Leaving, Options, Replica, Retain, Transmit, WriteError};
+pub use machine::{Committed, Leaving, Linger, Options, Replica, Retain, Transmit, WriteError};
 pub use message::{Ack, Delta, Item, Message, Part, Status, Subscribe};
 pub use peer::{PeerMisbehaved, PeerView};
 pub use readiness::{ALONE_AFTER, Beginning, Readiness, never_caught_up};

@@ -1,6 +1,8 @@
 //! What is known of another replica.
 
-use crate::crdt::{Origin, ReplicaId, Timestamp, VersionVector, WallTime};
+use std::collections::BTreeSet;
+
+use crate::crdt::{Origin, Region, ReplicaId, Timestamp, VersionVector, WallTime};
 
 /// Another replica, as seen from this one; it exists while its link is up.
 #[derive(Debug, Clone)]
@@ -13,11 +15,23 @@ pub struct PeerView {
     pub synced: VersionVector,
     /// Its system time, as last heard.
     pub wall: Option<WallTime>,
+    /// Where it stands.
+    pub region: Region,
+    /// The lives of other regions that it has a link with, as last heard; told inside a region only.
+    pub across: BTreeSet<Origin>,
+    /// Whether it is catching up itself, as last heard.
+    pub catching_up: bool,
 }
 
 impl PeerView {
-    pub(super) fn new(origin: Origin) -> Self {
-        Self { origin, vector: VersionVector::default(), synced: VersionVector::default(), wall: None }
+    pub(super) fn new(origin: Origin, region: Region) -> Self {
+        let (vector, synced) = (VersionVector::default(), VersionVector::default());
+        Self { origin, vector, synced, wall: None, region, across: BTreeSet::new(), catching_up: true }
+    }
+
+    /// Whether it stands in a region.
+    pub fn is_near(&self, region: &Region) -> bool {
+        self.region == *region
     }
 
     /// Says whether it was ahead of `held` in an origin when last heard.

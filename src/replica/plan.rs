@@ -1,16 +1,26 @@
 //! Who feeds whom: the receiver decides, from all it knows, each time it learns something.
 //!
-//! An origin is fed by its owner while that is linked here, else by one peer that is ahead in it. The
-//! decision is level-triggered: made anew from the whole picture, never from the event that changed it. A
+//! Inside a region each origin is fed by its owner. Of an origin that lives in another region, one member of the region,
+//! its **gateway**, is fed across, and the others by that member: so a region takes each write in once, however many
+//! nodes it has. The gateway is chosen by rendezvous hashing (Thaler and Ravishankar 1998) among those who say
+//! that they have a link with the owner, so that each origin has its own, and all members choose alike without a word
+//! about it; whoever loses the link or dies is not among them any more.
+//!
+//! An origin without a living owner is fed by whoever is ahead in it, inside the region if somebody is.
+//!
+//! The decision is level-triggered: made anew from the whole picture, never from the event that changed it. A
 //! feed that does not move while some status shows its origin ahead does not count as one, whatever its
 //! link says: so a cut in one direction only is passed through a third replica.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
-    crdt::{Monotonic, Origin, ReplicaId, VersionVector},
+    crdt::{Monotonic, Origin, Region, ReplicaId, VersionVector},
     replica::PeerView,
     zoo::{Bug, planted},
 };
@@ -21,6 +31,10 @@ pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a feed may stand still while its origin is known to be ahead: two statuses and a long path.
 pub const STALL_AFTER: Duration = Duration::from_secs(2);
+
+/// How long a gateway may bring nothing of an origin that is known to be ahead: its path across may be narrow and busy with
+/// others, which nobody sees but itself. To take over too soon doubles the load on that path.
+pub const GATEWAY_STALL_AFTER: Duration = Duration::from_secs(6);
 
 /// How long a peer whose feed stood still is passed over, where there is another.
 pub const AVOID_FOR: Duration = Duration::from_secs(10);
@@ -36,7 +50,25 @@ pub(super) struct Plan {
     avoided: BTreeMap<(ReplicaId, Origin), Monotonic>,
 }
 
+/// The replica that decides.
+pub(super) struct Here<'a> {
+    pub(super) id: ReplicaId,
+    /// Its present life, which nobody feeds it.
+    pub(super) origin: Origin,
+    pub(super) region: &'a Region,
+    /// A replica that is catching up takes nothing across for others, if somebody else can.
+    pub(super) catching_up: bool,
+    pub(super) held: &'a VersionVector,
+}
+
+type Peers = BTreeMap<ReplicaId, PeerView>;
+
 impl Plan {
+    /// Who feeds an origin.
+    pub(super) fn source(&self, origin: Origin) -> Option<ReplicaId> {
+        self.sources.get(&origin).copied()
+    }
+
     /// The origins that a peer is to feed.
     pub(super) fn fed_by(&self, peer: ReplicaId) -> impl Iterator<Item = Origin> + '_ {
         self.sources.iter().filter(move |&(_, &source)| source == peer).map(|(&origin, _)| origin)
@@ -56,58 +88,95 @@ impl Plan {
         self.standing.remove(&origin);
     }
 
-    /// Decides anew for every origin that anybody knows, `own` excepted.
-    pub(super) fn decide(
-        &mut self,
-        peers: &BTreeMap<ReplicaId, PeerView>,
-        held: &VersionVector,
-        own: Origin,
-        now: Monotonic,
-    ) {
+    /// Decides anew for every origin that anybody knows, the own one excepted.
+    pub(super) fn decide(&mut self, peers: &Peers, here: &Here<'_>, now: Monotonic) {
         self.avoided.retain(|_, &mut until| until > now);
         self.heard.retain(|peer, _| peers.contains_key(peer));
         let known = peers.values().flat_map(|peer| {
             let told = peer.vector.iter().map(|(&origin, _)| origin);
-            told.chain([peer.origin])
+            told.chain([peer.origin]).chain(peer.across.iter().copied())
         });
-        let origins: std::collections::BTreeSet<_> = known.filter(|&origin| origin != own).collect();
-        let mut sources = BTreeMap::new();
-        for origin in origins {
-            if let Some(source) = self.source_for(origin, peers, held) {
-                sources.insert(origin, source);
-            }
-        }
-        self.sources = sources;
+        let origins: BTreeSet<_> = known.filter(|&origin| origin != here.origin).collect();
+        let source = |origin| Some((origin, self.source_for(origin, peers, here)?));
+        self.sources = origins.into_iter().filter_map(source).collect();
     }
 
-    fn source_for(
+    fn source_for(&self, origin: Origin, peers: &Peers, here: &Here<'_>) -> Option<ReplicaId> {
+        let owner = peers.iter().find(|(_, view)| view.origin == origin);
+        if let Some((&owner, _)) = owner.filter(|(peer, view)| {
+            (view.is_near(here.region) || planted(Bug::EverybodyAcross)) && self.is_willing(**peer, origin)
+        }) {
+            return Some(owner);
+        }
+        let owner = owner.map(|(&peer, _)| peer);
+        self.gateway_for(origin, owner, peers, here).or_else(|| self.relay_for(origin, owner, peers, here))
+    }
+
+    /// Of an origin that lives in another region, the member of this one that takes it across; where that is this
+    /// replica, the owner.
+    fn gateway_for(
         &self,
         origin: Origin,
-        peers: &BTreeMap<ReplicaId, PeerView>,
-        held: &VersionVector,
+        owner: Option<ReplicaId>,
+        peers: &Peers,
+        here: &Here<'_>,
     ) -> Option<ReplicaId> {
-        let willing = |peer: &ReplicaId| !self.avoided.contains_key(&(*peer, origin));
-        let owner = peers.iter().find(|(_, view)| view.origin == origin).map(|(&peer, _)| peer);
+        let reaches = |view: &PeerView| view.is_near(here.region) && view.across.contains(&origin);
+        let others = peers.iter().filter(|(_, view)| reaches(view) || planted(Bug::GatewayUnlinked));
+        let others = others.filter(|(_, view)| view.is_near(here.region));
+        let others = others.map(|(&peer, view)| (peer, peer, view.catching_up));
+        let own = owner.map(|owner| (here.id, owner, here.catching_up));
+        let able = own.into_iter().chain(others).filter(|&(_, source, _)| self.is_willing(source, origin));
+        let best = able.max_by_key(|&(member, _, catching_up)| (!catching_up, weight(member, origin)));
+        best.map(|(_, source, _)| source)
+    }
+
+    /// Of an origin without an owner that could be asked, somebody who is ahead in it: in this region, or in another
+    /// by way of one member of this one.
+    fn relay_for(
+        &self,
+        origin: Origin,
+        owner: Option<ReplicaId>,
+        peers: &Peers,
+        here: &Here<'_>,
+    ) -> Option<ReplicaId> {
         if owner.is_none() && planted(Bug::OldOriginsNotFed) {
             return None;
         }
-        if let Some(owner) = owner.filter(willing) {
-            return Some(owner);
-        }
+        let ahead: Vec<_> =
+            peers.iter().filter(|(_, view)| view.is_ahead(origin, here.held.upto(origin))).collect();
+        let best = |able: &mut dyn Iterator<Item = ReplicaId>| able.max_by_key(|&peer| weight(peer, origin));
+        let near = ahead.iter().filter(|(_, view)| view.is_near(here.region)).map(|&(&peer, _)| peer);
+        let near: Vec<_> = near.filter(|&peer| self.is_willing(peer, origin)).collect();
         let current = self.sources.get(&origin).copied().filter(|peer| peers.contains_key(peer));
-        if let Some(current) = current.filter(willing) {
+        if let Some(current) = current.filter(|&current| {
+            self.is_willing(current, origin) && (near.is_empty() || near.contains(&current))
+        }) {
             return Some(current);
         }
-        let ahead = peers.iter().filter(|(_, view)| view.is_ahead(origin, held.upto(origin)));
-        let ahead: Vec<_> = ahead.map(|(&peer, _)| peer).collect();
-        let best = ahead.iter().copied().filter(willing).max_by_key(|&peer| weight(peer, origin));
-        best.or_else(|| ahead.into_iter().max_by_key(|&peer| weight(peer, origin))).or(owner).or(current)
+        if let Some(near) = best(&mut near.into_iter()) {
+            return Some(near);
+        }
+        let members = peers.iter().filter(|(_, view)| view.is_near(here.region) && !view.catching_up);
+        let members = members.map(|(&peer, _)| peer).filter(|&peer| self.is_willing(peer, origin));
+        let gateway = best(&mut members.chain([here.id])).filter(|&gateway| gateway != here.id);
+        if let Some(gateway) = gateway.filter(|_| !ahead.is_empty()) {
+            return Some(gateway);
+        }
+        let willing = ahead.iter().map(|&(&peer, _)| peer).filter(|&peer| self.is_willing(peer, origin));
+        let any = ahead.iter().map(|&(&peer, _)| peer);
+        best(&mut willing.into_iter()).or_else(|| best(&mut any.into_iter())).or(owner).or(current)
+    }
+
+    fn is_willing(&self, peer: ReplicaId, origin: Origin) -> bool {
+        !self.avoided.contains_key(&(peer, origin))
     }
 
     /// Finds the feeds that stand still; those peers are avoided, and must be asked anew if nobody else can.
     pub(super) fn stalled(
         &mut self,
-        peers: &BTreeMap<ReplicaId, PeerView>,
+        peers: &Peers,
+        region: &Region,
         held: &VersionVector,
         now: Monotonic,
     ) -> Vec<ReplicaId> {
@@ -121,7 +190,10 @@ impl Plan {
             let since = *self.standing.entry(origin).or_insert(now);
             let has_it = peers.get(&source).is_some_and(|peer| peer.is_ahead(origin, held.upto(origin)));
             let heard = self.heard.get(&source).copied().filter(|_| has_it && !planted(Bug::BusyFeedRenewed));
-            if now.since(since.max(heard.unwrap_or_default())) >= STALL_AFTER {
+            let is_gateway =
+                peers.get(&source).is_some_and(|it| it.is_near(region) && it.across.contains(&origin));
+            let patience = if is_gateway && !has_it { GATEWAY_STALL_AFTER } else { STALL_AFTER };
+            if now.since(since.max(heard.unwrap_or_default())) >= patience {
                 self.standing.insert(origin, now);
                 self.avoided.insert((source, origin), now.plus(AVOID_FOR));
                 stalled.push(source);
@@ -131,7 +203,7 @@ impl Plan {
     }
 }
 
-/// Rendezvous hashing (Thaler and Ravishankar 1998): each origin prefers its peers in its own order.
+/// The weight of rendezvous hashing: each origin prefers replicas in its own order.
 fn weight(peer: ReplicaId, origin: Origin) -> u64 {
     let seed = u64::from_be_bytes(origin.as_bytes()[..8].try_into().expect("eight of sixteen bytes"));
     xxh3_64_with_seed(peer.as_bytes(), seed)

@@ -1,8 +1,10 @@
 //! What a replica has to say, built from committed state only.
 
+use std::collections::BTreeSet;
+
 use super::{Ack, Message, Replica, Status, Transmit};
 use crate::{
-    crdt::{Monotonic, Now},
+    crdt::{Monotonic, Now, Origin},
     store::{Store, StoreError},
     zoo::{Bug, planted},
 };
@@ -30,13 +32,21 @@ impl<S: Store> Replica<S> {
 
     fn poll_status(&mut self, now: Now) -> Option<Transmit> {
         let to = self.status_due.pop_first()?;
+        let is_near = self.peers.get(&to).is_some_and(|view| view.is_near(&self.options.region));
         let status = Status {
             origin: self.options.origin,
             vector: self.vector.clone(),
             wall: now.wall,
             catching_up: !self.readiness().is_caught_up(),
+            across: if is_near { self.reached_across() } else { BTreeSet::new() },
         };
         Some(Transmit { to, message: Message::Status(status) })
+    }
+
+    /// The lives of other regions that there is a link with.
+    fn reached_across(&self) -> BTreeSet<Origin> {
+        let across = self.peers.values().filter(|view| !view.is_near(&self.options.region));
+        across.map(|view| view.origin).collect()
     }
 
     fn poll_ack(&mut self) -> Option<Transmit> {

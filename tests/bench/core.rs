@@ -3,7 +3,7 @@
 //! `cargo bench --no-default-features --bench core`. Each group names its ceiling first: the same work with
 //! nothing of ours in it.
 
-use std::{hint::black_box, time::Duration};
+use std::hint::black_box;
 
 use divan::{Bencher, counter::ItemsCount};
 use playmark::{
@@ -11,7 +11,7 @@ use playmark::{
     playback::{
         Claims, Heartbeat, Known, Outcome, Policy, Rights, Sender, SessionId, Shown, Write, accept, resume,
     },
-    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain},
+    replica::{ALONE_AFTER, Beginning, Linger, Options, Replica, Retain},
     store::{Batch, Durability, MemoryStore, Read, Store},
 };
 
@@ -129,7 +129,8 @@ fn replica() -> Replica<MemoryStore> {
     let retain = Retain { leaving: playmark::playback::retain_title, fence: playmark::playback::slot::FENCE };
     let (id, origin) = (ReplicaId::from_random(1), Origin::from_random(1));
     let (beginning, alone_after) = (Beginning::Alone, ALONE_AFTER);
-    let options = Options { id, origin, retain, linger: Duration::ZERO, beginning, alone_after };
+    let (region, linger) = ("eu".parse().expect("a region"), Linger::NONE);
+    let options = Options { id, region, origin, retain, linger, beginning, alone_after };
     Replica::open(options, MemoryStore::default(), NOW).expect("memory can be read")
 }
 

@@ -1,6 +1,6 @@
 //! Three nodes in memory: the door, the replica and the reader of the real thing, and nothing else.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use playmark::{
     crdt::{Monotonic, Now, Origin, Register, ReplicaId, Slot, Stamp, WallTime},
@@ -10,7 +10,7 @@ use playmark::{
         settle,
         slot::{self, FENCE},
     },
-    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain, plan::STATUS_INTERVAL},
+    replica::{ALONE_AFTER, Beginning, Linger, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore, Read},
 };
 
@@ -40,7 +40,8 @@ impl Node {
         let wall = WallTime::from_ms(story_time(LATE_MS).as_ms().saturating_add_signed(skew_ms));
         let mono = Monotonic::default();
         let (beginning, alone_after) = (Beginning::Alone, ALONE_AFTER);
-        let options = Options { id, origin, retain, linger: Duration::ZERO, beginning, alone_after };
+        let region = "eu".parse().expect("a region");
+        let options = Options { id, region, origin, retain, linger: Linger::NONE, beginning, alone_after };
         let replica = Replica::open(options, MemoryStore::default(), Now { wall, mono });
         Self { replica: replica.expect("memory can be read"), wall, mono, waiting: Vec::new() }
     }
@@ -195,13 +196,14 @@ impl Nodes {
                     continue;
                 }
                 self.linked[from][to] = !cut;
-                let (peer, origin) = (self.all[to].replica.id(), self.all[to].replica.origin());
+                let other = &self.all[to].replica;
+                let (peer, origin, region) = (other.id(), other.origin(), other.region().clone());
                 let node = &mut self.all[from];
                 let now = node.now();
                 if cut {
                     node.replica.handle_peer_down(peer, now);
                 } else {
-                    node.replica.handle_peer_up(peer, origin, now);
+                    node.replica.handle_peer_up(peer, origin, region, now);
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! A turn that makes the greatest of each place's writes alone ends as one that makes them all (R14).
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use playmark::{
     crdt::{Key, Merged, Now, Origin, ReplicaId, Slot, Stamp, WallTime},
     playback::{SessionId, Write, coalesce, retain_title, slot, slot::FENCE},
-    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain},
+    replica::{ALONE_AFTER, Beginning, Linger, Options, Replica, Retain},
     store::{Durability, MemoryStore, Read},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -19,7 +19,8 @@ fn replica() -> Replica<MemoryStore> {
         id: ReplicaId::from_random(1),
         origin: Origin::from_random(1),
         retain: Retain { leaving: retain_title, fence: FENCE },
-        linger: Duration::ZERO,
+        region: "eu".parse().expect("a region"),
+        linger: Linger::NONE,
         beginning: Beginning::Alone,
         alone_after: ALONE_AFTER,
     };

@@ -12,6 +12,7 @@ pub(crate) mod index_whole;
 pub(crate) mod no_false_alarm;
 pub(crate) mod no_holes;
 pub(crate) mod no_phantom;
+pub(crate) mod one_copy;
 pub(crate) mod pruned;
 pub(crate) mod readiness;
 pub(crate) mod rest;

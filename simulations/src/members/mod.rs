@@ -31,9 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest pause between two dials.
 const DIAL_EVERY_MS: u64 = 5_000;
 
-/// How long the world may take to be of one mind once it has calmed down: suspicion, declaration and renewal, each
-/// with a second try, and the dials between them.
-const CALM_WITHIN: Duration = Duration::from_secs(120);
+/// How long the world may take to be of one mind once it has calmed down. Who has missed that somebody is gone finds out when
+/// it asks that one itself: each is asked in its turn, one every two seconds, and after a round the order is drawn anew.
+const CALM_WITHIN: Duration = Duration::from_secs(150);
 
 /// What chance gives one world.
 #[derive(Debug)]
@@ -48,19 +48,24 @@ struct Profile {
     /// The mean time between two cuts of the world in two; zero for never.
     cut_every_ms: u64,
     skew_ms: i64,
+    /// Whether the addresses by which members were to join lead nowhere once all have met. Not where disks are lost: who
+    /// has lost one, and with it whom it knew, may need them.
+    join_vanishes: bool,
 }
 
 impl Profile {
     fn draw(rng: &mut ChaCha8Rng) -> Self {
+        let churn_every_ms = pick(rng, &[0, 2_000, 5_000]);
         Self {
             members: pick(rng, &[2, 3, 5, 9, 32, 32]),
             regions: pick(rng, &[1, 3, 4]),
             faults: Duration::from_secs(pick(rng, &[20, 60, 180])),
             latency_ms: pick(rng, &[1, 20, 150]),
             loss_percent: pick(rng, &[0, 0, 1, 10, 30]),
-            churn_every_ms: pick(rng, &[0, 2_000, 5_000]),
+            churn_every_ms,
             cut_every_ms: pick(rng, &[0, 20_000, 40_000]),
             skew_ms: pick(rng, &[0, 0, 3_600_000]),
+            join_vanishes: churn_every_ms == 0,
         }
     }
 }
@@ -106,6 +111,8 @@ struct World {
     machines: Vec<Machine>,
     /// On which side of a cut each member is.
     sides: Vec<bool>,
+    /// Whether all have met.
+    acquainted: bool,
     calm: bool,
     trace: Trace,
     stats: Stats,
@@ -127,6 +134,7 @@ pub(crate) fn run(seed: u64, telling: Telling) -> (Result<(), Violation>, Stats,
         queued: 0,
         machines,
         sides,
+        acquainted: false,
         calm: false,
         trace,
         stats: Stats::default(),
@@ -251,7 +259,9 @@ impl World {
     fn dial(&mut self, member: usize, life: u64) {
         let Some(lives) = self.machines[member].of_life(life) else { return };
         let mut wanted: Vec<_> = lives.membership.members().to_dial().map(machine::address_of).collect();
-        wanted.extend(self.machines[member].join.clone());
+        self.acquainted = self.acquainted || self.is_of_one_mind();
+        let join_is_gone = self.acquainted && self.profile.join_vanishes;
+        wanted.extend(self.machines[member].join.iter().filter(|_| !join_is_gone));
         for other in wanted {
             if other != member && self.is_open(member, other) && !self.machines[member].links.contains(&other)
             {

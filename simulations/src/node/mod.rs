@@ -13,9 +13,9 @@ use std::{
 };
 
 use playmark::{
-    crdt::{Dot, Monotonic, Now, Origin, ReplicaId, Timestamp},
+    crdt::{Dot, Monotonic, Now, Origin, Region, ReplicaId, Timestamp},
     playback::{self, retain_title, slot::FENCE},
-    replica::{Beginning, Options, Replica, Retain},
+    replica::{Beginning, Linger, Options, Replica, Retain},
     store::{Durability, FailedCommit, Read},
 };
 
@@ -43,6 +43,7 @@ const CAUGHT_UP_NOTE: &str = "caught-up";
 pub(crate) struct Node {
     pub(crate) index: usize,
     pub(crate) id: ReplicaId,
+    pub(crate) region: Region,
     pub(crate) disk: Disk,
     pub(crate) clock: WallClock,
     pub(crate) promises: Promises,
@@ -113,7 +114,7 @@ struct Waiting {
 /// What comes to a node.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
-    Up { peer: ReplicaId, origin: Origin, connection: Connection },
+    Up { peer: ReplicaId, origin: Origin, region: Region, connection: Connection },
     Down { peer: ReplicaId, connection: Connection },
     Frame { from: ReplicaId, connection: Connection, bytes: Vec<u8>, rot: bool },
     Request(Request),
@@ -157,11 +158,12 @@ pub(crate) struct Outcome {
 }
 
 impl Node {
-    pub(crate) fn new(index: usize, id: ReplicaId, clock: WallClock, watch: Watch) -> Self {
+    pub(crate) fn new(index: usize, id: ReplicaId, region: Region, clock: WallClock, watch: Watch) -> Self {
         let (disk, promises) = (Disk::default(), Promises::default());
         Self {
             index,
             id,
+            region,
             disk,
             clock,
             promises,
@@ -178,12 +180,13 @@ impl Node {
     pub(crate) fn boot(
         &mut self,
         origin: Origin,
-        linger: Duration,
+        linger: Linger,
         (beginning, alone_after): (Beginning, Duration),
         at: Moment,
     ) -> Result<(), Violation> {
         let retain = Retain { leaving: retain_title, fence: FENCE };
-        let options = Options { id: self.id, origin, retain, linger, beginning, alone_after };
+        let (id, region) = (self.id, self.region.clone());
+        let options = Options { id, region, origin, retain, linger, beginning, alone_after };
         let known = self.disk.note(CAUGHT_UP_NOTE).expect("memory can be read").is_some();
         let begun = Begun { beginning, known, has_answered: self.has_answered };
         let now = Now { wall: self.clock.read(at), mono: Monotonic::default() };
@@ -271,7 +274,7 @@ impl Node {
 
     /// A new machine takes the place of this one.
     pub(crate) fn lose(&mut self, id: ReplicaId) {
-        *self = Self::new(self.index, id, self.clock, self.watch);
+        *self = Self::new(self.index, id, self.region.clone(), self.clock, self.watch);
     }
 
     /// Checks what a disk holds that lost its tail, and what its machine can still know of its versions.

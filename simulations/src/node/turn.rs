@@ -86,9 +86,9 @@ impl Turn<'_> {
         for _ in 0..TURN_INPUTS_MAX {
             let Some(input) = self.life.inbox.pop_front() else { break };
             match input {
-                Input::Up { peer, origin, connection } => {
+                Input::Up { peer, origin, region, connection } => {
                     self.life.connections.insert(peer, connection);
-                    self.life.replica.handle_peer_up(peer, origin, self.now);
+                    self.life.replica.handle_peer_up(peer, origin, region, self.now);
                 }
                 Input::Down { peer, connection } => self.down(peer, connection),
                 Input::Frame { from, connection, bytes, rot } => {

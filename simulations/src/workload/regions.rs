@@ -11,7 +11,7 @@ use playmark::{
         Began, Claims, Heartbeat, Known, Outcome, Policy, Refused, Rights, Sender, SessionId, Title, accept,
         answer, retain_title, slot::FENCE,
     },
-    replica::{ALONE_AFTER, Beginning, Options, Replica, Retain, plan::STATUS_INTERVAL},
+    replica::{ALONE_AFTER, Beginning, Linger, Options, Replica, Retain, plan::STATUS_INTERVAL},
     store::{Durability, MemoryStore},
     zoo::{Bug, planted},
 };
@@ -19,6 +19,7 @@ use playmark::{
 use super::baseline::{By, Places, Told};
 use crate::{
     disk::found,
+    profile::region_of,
     time::{Moment, WallClock},
 };
 
@@ -58,7 +59,9 @@ impl Regions {
             let retain = Retain { leaving: retain_title, fence: FENCE };
             let (id, origin) = (ReplicaId::from_random(bits), Origin::from_random(bits));
             let (beginning, alone_after) = (Beginning::Alone, ALONE_AFTER);
-            let options = Options { id, origin, retain, linger: Duration::ZERO, beginning, alone_after };
+            let region = region_of(number);
+            let options =
+                Options { id, region, origin, retain, linger: Linger::NONE, beginning, alone_after };
             let now = Now { wall: clocks[number].read(Moment::default()), mono: Monotonic::default() };
             let replica = Replica::open(options, MemoryStore::default(), now).expect("memory can be read");
             let others = [Places::new(By::Arrival, number), Places::new(By::DeviceClock, number)];
@@ -91,13 +94,14 @@ impl Regions {
                     continue;
                 }
                 self.linked[from][to] = !cut;
-                let (peer, origin) = (self.all[to].replica.id(), self.all[to].replica.origin());
+                let other = &self.all[to].replica;
+                let (peer, origin, region) = (other.id(), other.origin(), other.region().clone());
                 let now = self.now(from, moment);
                 let replica = &mut self.all[from].replica;
                 if cut {
                     replica.handle_peer_down(peer, now);
                 } else {
-                    replica.handle_peer_up(peer, origin, now);
+                    replica.handle_peer_up(peer, origin, region, now);
                 }
             }
         }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use playmark::{
     crdt::{Dot, Key, Register},
-    replica::ENTER_AGAIN_AFTER,
+    replica::{ENTER_AGAIN_AFTER, plan::AVOID_FOR},
 };
 use rand::Rng;
 
 use super::{Event, Phase, World, ordered};
 use crate::{
-    invariants::{Violation, acknowledged::Promise, no_holes, rest, resume_point},
+    invariants::{Violation, acknowledged::Promise, no_holes, one_copy, rest, resume_point},
     ledger::Line,
     model::{self, Reference},
     node::Node,
@@ -20,16 +20,19 @@ use crate::{
 /// How long all nodes may take, after the heal, until they are equal, beside the time that the narrowest
 /// path needs for what they hold.
 ///
-/// The longest way there: a peer passed over for ten seconds, a feed that stands still for two, a status a
-/// second later, each for one hop of a relay.
-const CONVERGE_WITHIN: Duration = Duration::from_secs(40);
+/// The longest way there: a peer passed over for ten seconds, a gateway that brings nothing for six, a feed that stands
+/// still for two, a status a second later, each for one hop of a relay.
+const CONVERGE_WITHIN: Duration = Duration::from_secs(60);
 
 /// What an item takes on the way beside its value, before compression.
 const ITEM_BYTES: usize = 128;
 
 /// How long equal replicas must say nothing but statuses and acknowledgements: longer than early registers
-/// wait before they enter again, than anything stays unsynced, and than what is then told is under way.
-const QUIET_FOR: Duration = ENTER_AGAIN_AFTER.saturating_add(Duration::from_secs(4));
+/// wait before they enter again, than anything stays unsynced, than what is then told is under way, and than anybody is
+/// passed over who stood still.
+const QUIET_FOR: Duration = AVOID_FOR.saturating_add(Duration::from_secs(2));
+
+const _: () = assert!(QUIET_FOR.as_secs() >= ENTER_AGAIN_AFTER.as_secs() + 4);
 
 impl World {
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
@@ -163,6 +166,9 @@ impl World {
     }
 
     fn check_rest(&self) -> Result<(), Violation> {
+        if self.profile.mesh == Mesh::Full {
+            one_copy::check(&self.nodes)?;
+        }
         for node in &self.nodes {
             let Some(life) = &node.life else { continue };
             for peer in self.nodes.iter().filter(|peer| peer.index != node.index) {

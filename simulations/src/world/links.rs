@@ -78,8 +78,9 @@ impl World {
             }
         }
         let (id_a, id_b) = (self.nodes[a].id, self.nodes[b].id);
-        self.deliver(a, Input::Up { peer: id_b, origin: origin_b, connection });
-        self.deliver(b, Input::Up { peer: id_a, origin: origin_a, connection });
+        let [region_a, region_b] = [a, b].map(|end| self.nodes[end].region.clone());
+        self.deliver(a, Input::Up { peer: id_b, origin: origin_b, region: region_b, connection });
+        self.deliver(b, Input::Up { peer: id_a, origin: origin_a, region: region_a, connection });
     }
 
     pub(super) fn broken(&mut self, a: usize, b: usize, connection: Connection) {

@@ -22,7 +22,7 @@ use crate::{
     network::{Connection, Link},
     node::{Input, Node},
     players::Players,
-    profile::{Mesh, Profile},
+    profile::{Mesh, Profile, region_of},
     request::{Answer, PlayerId, Request},
     time::{Moment, WallClock},
     trace::Trace,
@@ -149,7 +149,8 @@ impl World {
                 offset_ms: random.faults.random_range(-profile.skew_ms..=profile.skew_ms),
                 drift_ppm: random.faults.random_range(-profile.drift_ppm..=profile.drift_ppm),
             };
-            nodes.push(Node::new(index, ReplicaId::from_random(random.names.random()), clock, watch));
+            let id = ReplicaId::from_random(random.names.random());
+            nodes.push(Node::new(index, id, region_of(index % profile.regions), clock, watch));
         }
         let mut links = BTreeMap::new();
         for (a, b) in pairs(&profile) {

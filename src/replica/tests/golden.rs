@@ -33,7 +33,8 @@ fn part(items: Vec<Item>, upto: Option<Timestamp>) -> Message {
 /// Every kind of message, each in every shape that it has, under a name.
 fn every_message() -> Vec<(&'static str, Message)> {
     let wall = WallTime::from_ms(1_700_000_000_123);
-    let status = Status { origin: origin(7), vector: vector(), wall, catching_up: false };
+    let across = [].into();
+    let status = Status { origin: origin(7), vector: vector(), wall, catching_up: false, across };
     let after = [(origin(7), Timestamp::from_u64(3))];
     let subscribe = Subscribe { subscription: 9, after: after.into(), answered: [].into() };
     let answered = [(origin(7), Timestamp::from_u64(4))].into();
@@ -44,7 +45,8 @@ fn every_message() -> Vec<(&'static str, Message)> {
     let ack = Ack { subscription: 9, parts: 3, synced: vector() };
     let mut all = vec![
         ("status", Message::Status(status.clone())),
-        ("status, catching up", Message::Status(Status { catching_up: true, ..status })),
+        ("status, catching up", Message::Status(Status { catching_up: true, ..status.clone() })),
+        ("status, across", Message::Status(Status { across: [origin(8)].into(), ..status })),
         ("subscribe", Message::Subscribe(subscribe.clone())),
         ("subscribe, answered", Message::Subscribe(Subscribe { answered, ..subscribe })),
         ("part", part(vec![item], None)),

@@ -7,11 +7,13 @@ mod narrow;
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    ALONE_AFTER, Beginning, ENTER_AGAIN_AFTER, HandleError, Message, Options, Part, PeerMisbehaved, Replica,
-    Retain, WINDOW_PARTS, WriteError, feed::WINDOW_PARTS_AT_FIRST, plan, wire,
+    ALONE_AFTER, Beginning, ENTER_AGAIN_AFTER, HandleError, Linger, Message, Options, Part, PeerMisbehaved,
+    Replica, Retain, WINDOW_PARTS, WriteError, feed::WINDOW_PARTS_AT_FIRST, plan, wire,
 };
 use crate::{
-    crdt::{Key, Merged, Monotonic, Now, Origin, Register, ReplicaId, Slot, Stamp, TitleId, WallTime},
+    crdt::{
+        Key, Merged, Monotonic, Now, Origin, Region, Register, ReplicaId, Slot, Stamp, TitleId, WallTime,
+    },
     store::{Durability, FailedCommit, MemoryStore, Read},
 };
 
@@ -289,12 +291,13 @@ fn two_processes_that_run_as_one_are_found_out() {
     let twin = Replica::open(options(0, 100), MemoryStore::default(), net.now).expect("memory can be read");
     net.replicas[0] = twin;
     let (now, one) = (net.now, id(1));
-    net.replicas[0].handle_peer_up(one, origin(101), now);
+    net.replicas[0].handle_peer_up(one, origin(101), region(), now);
     let status = Message::Status(super::Status {
         origin: origin(101),
         vector: net.replicas[1].vector().clone(),
         wall: now.wall,
         catching_up: false,
+        across: [].into(),
     });
     let found = net.replicas[0].handle_message(one, status, now);
     assert!(matches!(found, Err(HandleError::Peer(PeerMisbehaved::Forked { .. }))), "{found:?}");
@@ -324,7 +327,7 @@ impl Net {
 
     fn link(&mut self, a: usize, b: usize) {
         let origin = self.replicas[b].origin();
-        self.replicas[a].handle_peer_up(id(b), origin, self.now);
+        self.replicas[a].handle_peer_up(id(b), origin, region(), self.now);
     }
 
     fn link_all(&mut self, at: usize) {
@@ -435,10 +438,15 @@ fn origin(bits: u128) -> Origin {
     Origin::from_random(bits)
 }
 
+fn region() -> Region {
+    "eu".parse().expect("a region")
+}
+
 fn options(index: usize, life: u128) -> Options {
     let retain = Retain { leaving: all_but_three, fence: FENCE };
     let (beginning, alone_after) = (Beginning::Alone, ALONE_AFTER);
-    Options { id: id(index), origin: origin(life), retain, linger: Duration::ZERO, beginning, alone_after }
+    let (id, region, origin) = (id(index), region(), origin(life));
+    Options { id, region, origin, retain, linger: Linger::NONE, beginning, alone_after }
 }
 
 const FENCE: Slot = Slot { kind: 6, id: [0; 16] };
