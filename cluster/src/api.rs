@@ -241,6 +241,8 @@ pub struct Held {
 pub struct Peer {
     /// Its name.
     pub name: String,
+    /// Where it stands.
+    pub region: String,
     /// `up`, `down` or `dialing`.
     pub state: String,
     /// The round trip, of a link that is up.

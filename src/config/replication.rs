@@ -10,7 +10,7 @@ use crate::{
         spelling::nearest,
     },
     node,
-    transport::{NodeName, PeerAddress, TlsPaths, is_address},
+    transport::{Advertise, NodeName, PeerAddress, TlsPaths, is_address},
 };
 
 /// The keys of one of `replication.peers`.
@@ -18,6 +18,9 @@ const PEER_KEYS: [&str; 3] = ["name", "region", "address"];
 
 /// How many peers may be listed: more full copies than anyone keeps.
 const PEERS_MAX: usize = 64;
+
+/// What is given by a node that nobody can dial.
+const NOWHERE: &str = "none";
 
 /// How many addresses may be given by which to join.
 const JOIN_MAX: usize = 16;
@@ -28,9 +31,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<node::Replication> {
     let certificate = reader.file("replication.certificate");
     let key = reader.file("replication.key");
     let peers = read_peers(reader);
-    let advertise = reader.text("replication.advertise");
+    let advertise = match reader.text("replication.advertise") {
+        None => Advertise::Listen,
+        Some(text) if text == NOWHERE => Advertise::Nowhere,
+        Some(text) => Advertise::At(text),
+    };
     let join = reader.texts("replication.join").unwrap_or_default();
-    check_addresses(reader, listen, advertise.as_deref(), &join);
+    check_addresses(reader, listen, &advertise, &join);
     Some(node::Replication {
         listen: listen?,
         identity: TlsPaths { ca: ca?, certificate: certificate?, key: key? },
@@ -46,11 +53,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<node::Replication> {
 fn check_addresses(
     reader: &mut Reader<'_>,
     listen: Option<SocketAddr>,
-    advertise: Option<&str>,
+    advertise: &Advertise,
     join: &[String],
 ) {
-    if let Some(address) = advertise.filter(|address| !is_address(address)) {
-        reader.problem("replication.advertise", &format!("\"{address}\" must be host:port"));
+    if let Advertise::At(address) = advertise
+        && !is_address(address)
+    {
+        reader.problem("replication.advertise", &format!("\"{address}\" must be host:port, or {NOWHERE}"));
     }
     for address in join.iter().filter(|address| !is_address(address)) {
         reader.problem("replication.join", &format!("\"{address}\" must be host:port"));
@@ -63,10 +72,10 @@ fn check_addresses(
         reader.problem("replication.join", &found);
     }
     let is_everywhere = listen.is_some_and(|listen| listen.ip().is_unspecified());
-    if !join.is_empty() && advertise.is_none() && is_everywhere {
+    if !join.is_empty() && *advertise == Advertise::Listen && is_everywhere {
         reader.problem(
             "replication.advertise",
-            "is required where the node joins others and listens on every address: give the host:port at which they reach it",
+            "is required where the node joins others and listens on every address: give the host:port at which they reach it, or none",
         );
     }
 }

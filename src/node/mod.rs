@@ -74,7 +74,8 @@ use crate::{
     replica::{self, Beginning, Linger, Replica, Retain, wire::WIRE_VERSION},
     store::{Read, RocksOptions, RocksReader, RocksStore, StoreError, Warm},
     transport::{
-        LinkEvent, NodeName, PeerAddress, TlsPaths, Transport, TransportError, TransportOptions, WireVersions,
+        Advertise, LinkEvent, NodeName, PeerAddress, TlsPaths, Transport, TransportError, TransportOptions,
+        WireVersions,
     },
 };
 use driver::{Agenda, Driver};
@@ -117,8 +118,8 @@ pub struct Replication {
     pub listen: SocketAddr,
     /// The files that prove who this node is.
     pub identity: TlsPaths,
-    /// `host:port` at which others reach it; the address above, where that is one and this is not given.
-    pub advertise: Option<String>,
+    /// Where others are told to reach it.
+    pub advertise: Advertise,
     /// Who is dialled by name, and at this address whatever others say.
     pub peers: Vec<PeerAddress>,
     /// Addresses at which somebody of the cluster may be. Where there is neither this nor a peer, and none has ever been

@@ -111,8 +111,7 @@ impl Transport {
                 name: options.name,
                 wire: options.wire,
                 life: options.life,
-                // Where it listens on one address alone, that is it.
-                address: options.advertise.or((!local.ip().is_unspecified()).then(|| local.to_string())),
+                address: options.advertise.address(local),
             },
             peers: Peers::new(&options.peers),
             events,
@@ -292,7 +291,7 @@ fn check(options: &TransportOptions) -> Result<(), TransportError> {
             return Err(TransportError::Address { name, address });
         }
     }
-    match options.join.iter().chain(&options.advertise).find(|address| !is_address(address)) {
+    match options.join.iter().chain(options.advertise.given()).find(|address| !is_address(address)) {
         Some(address) => Err(TransportError::NoAddress { address: address.clone() }),
         None => Ok(()),
     }

@@ -23,9 +23,8 @@ pub struct TransportOptions {
     pub origin: Origin,
     /// When that life began, by the replica's hybrid clock.
     pub life: Timestamp,
-    /// `host:port` at which others reach this node. Where it is not given, it is the address that the node listens on,
-    /// if that is a single one; otherwise only those dial it who are told where it is.
-    pub advertise: Option<String>,
+    /// Where others are told to reach this node.
+    pub advertise: Advertise,
     /// The versions of the replicas' messages that this build reads and writes.
     pub wire: WireVersions,
     /// Who is dialled. Everybody dials everybody they know; who is not listed may still dial in.
@@ -75,7 +74,7 @@ impl TransportOptions {
             replica,
             origin,
             life: Timestamp::ZERO,
-            advertise: None,
+            advertise: Advertise::Listen,
             wire,
             peers: Vec::new(),
             join: Vec::new(),
@@ -84,6 +83,36 @@ impl TransportOptions {
             idle_timeout: Self::IDLE_TIMEOUT,
             backoff_min: Self::BACKOFF_MIN,
             backoff_max: Self::BACKOFF_MAX,
+        }
+    }
+}
+
+/// Where others are told to reach a node.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum Advertise {
+    /// Where it listens, if that is a single address; otherwise nowhere.
+    #[default]
+    Listen,
+    /// At `host:port`.
+    At(String),
+    /// Nowhere: only those dial it who are told its address by their configuration.
+    Nowhere,
+}
+
+impl Advertise {
+    /// What a node says that listens at `local`.
+    pub(super) fn address(self, local: SocketAddr) -> Option<String> {
+        match self {
+            Self::Listen => (!local.ip().is_unspecified()).then(|| local.to_string()),
+            Self::At(address) => Some(address),
+            Self::Nowhere => None,
+        }
+    }
+
+    pub(super) fn given(&self) -> Option<&String> {
+        match self {
+            Self::At(address) => Some(address),
+            Self::Listen | Self::Nowhere => None,
         }
     }
 }

@@ -74,6 +74,9 @@ struct Http<'a> {
 #[derive(Debug, Serialize)]
 struct Replication<'a> {
     listen: SocketAddr,
+    /// By the relay each node is reached at another address from each other one, so that none may be told on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advertise: Option<&'static str>,
     ca: PathBuf,
     certificate: PathBuf,
     key: PathBuf,
@@ -111,6 +114,7 @@ impl<'a> Config<'a> {
         certificates: &Certificates,
         peers: &'a BTreeMap<NodeName, SocketAddr>,
         pages: &'a [String],
+        relayed: bool,
     ) -> Self {
         let peer = |(name, address): (&'a NodeName, &SocketAddr)| Peer {
             name: name.to_string(),
@@ -128,6 +132,7 @@ impl<'a> Config<'a> {
             http: Http { listen: site.http, cors_origins: pages },
             replication: Replication {
                 listen: site.replication,
+                advertise: relayed.then_some("none"),
                 ca: file("ca.crt"),
                 certificate: file(&format!("{}.crt", site.name)),
                 key: file(&format!("{}.key", site.name)),

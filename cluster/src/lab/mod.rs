@@ -183,7 +183,14 @@ impl Lab {
             (name.clone(), self.wan.address(&site.name, name).unwrap_or(*listens))
         };
         let peers = others.map(found_at).collect();
-        let config = Config::new(site, &self.topology.cluster, &self.certificates, &peers, &self.pages);
+        let config = Config::new(
+            site,
+            &self.topology.cluster,
+            &self.certificates,
+            &peers,
+            &self.pages,
+            self.wan.lines() == Lines::Relay,
+        );
         config.off_by(clock_offset_ms).write(&node.config_file())
     }
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use playmark::{
     node::{self, Clock, Readiness, Replication},
     store::RocksOptions,
-    transport::{NodeName, PeerAddress, TlsPaths},
+    transport::{Advertise, NodeName, PeerAddress, TlsPaths},
 };
 use serde_json::{Value, json};
 use tokio::net::UdpSocket;
@@ -92,7 +92,7 @@ async fn a_known_node_that_meets_nobody_serves_what_it_has_after_a_while() {
         let identity = TlsPaths { ca: file("ca.crt"), certificate: file("eu-1.crt"), key: file("eu-1.key") };
         let peers = vec![PeerAddress { name: name("us"), address: dead.to_string() }];
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (advertise, join) = (None, Vec::new());
+        let (advertise, join) = (Advertise::Listen, Vec::new());
         let replication = Some(Replication { listen, identity, advertise, peers, join, found, alone_after });
         let store = home.path().join("store");
         let (members, rocks) = (store.with_extension("members"), RocksOptions::default());

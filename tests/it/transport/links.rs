@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use playmark::transport::{
-    FRAME_BYTES_MAX, LinkEnd, LinkEvent, PeerState, Priority, QUEUE_FRAMES_MAX, SendError,
+use playmark::{
+    crdt::{Origin, ReplicaId, Timestamp},
+    transport::{
+        FRAME_BYTES_MAX, Gossip, LinkEnd, LinkEvent, PeerState, Priority, QUEUE_FRAMES_MAX, SendError,
+    },
 };
 
 use super::{
@@ -256,4 +259,62 @@ async fn links_that_never_last_are_dialled_ever_more_seldom() {
     // Two loops whose mean pauses are 50, 100, 200 … ms have some six turns each in three seconds.
     let _ = tokio::time::timeout(Duration::from_secs(3), async { tokio::join!(refuse_all, take_all) }).await;
     assert!((2..40).contains(&links), "{links} links in three seconds");
+}
+
+#[tokio::test]
+async fn datagrams_pass_beside_the_frames_and_links_are_told_of_in_both_channels() {
+    let demo = Authority::new("demo");
+    let mut b = Node::start(demo.options("b", 2));
+    let mut options = demo.options("a", 1);
+    options.join = vec![b.address().to_string()];
+    let mut a = Node::start(options);
+
+    let ((hello, to_b), _) = (a.up().await, b.up().await);
+    assert_eq!(hello.name, demo.name("b"), "it was dialled by its address alone, and has proven its name");
+    assert_eq!(
+        hello.address,
+        Some(b.address().to_string()),
+        "one address that it listens on is the one to dial"
+    );
+    let Gossip::Up { peer, .. } = b.heard().await else { panic!("a link comes before its datagrams") };
+    assert_eq!(peer.name, demo.name("a"));
+    to_b.send_datagram(vec![7; 1_100].into());
+    let heard = b.heard().await;
+    assert!(matches!(&heard, Gossip::Datagram(datagram) if *datagram == vec![7; 1_100]), "{heard:?}");
+    to_b.close("enough");
+    let heard = b.heard().await;
+    assert!(matches!(heard, Gossip::Down { peer, .. } if peer == ReplicaId::from_random(1)), "{heard:?}");
+}
+
+#[tokio::test]
+async fn of_two_lives_of_a_replica_the_later_one_keeps_the_link() {
+    let demo = Authority::new("demo");
+    let mut b = Node::start(demo.options("b", 2));
+    let life = |life: u64, origin: u128| {
+        let mut options = demo.options("a", 1);
+        options.peers = vec![demo.peer("b", b.address())];
+        (options.life, options.origin) = (Timestamp::from_u64(life), Origin::from_random(origin));
+        options
+    };
+    let (later, earlier) = (life(9, 9), life(8, 8));
+    let _later = Node::start(later);
+    assert_eq!(b.up().await.0.origin, Origin::from_random(9));
+    let earlier = Node::start(earlier);
+    earlier.error(&demo.name("b"), &["a later life of this replica", "stop one of two nodes"]).await;
+}
+
+#[tokio::test]
+async fn whom_others_tell_of_is_dialled_until_nobody_does() {
+    let demo = Authority::new("demo");
+    let mut b = Node::start(demo.options("b", 2));
+    let mut a = Node::start(demo.options("a", 1));
+    a.transport.wanted().set(vec![demo.peer("b", b.address()), demo.peer("a", a.address())]);
+    let (hello, _) = a.up().await;
+    assert_eq!((hello.name, b.up().await.0.name), (demo.name("b"), demo.name("a")));
+    a.transport.wanted().set(Vec::new());
+    assert_eq!(
+        a.status(&demo.name("b")).expect("it has a link").state,
+        PeerState::Up,
+        "a link that stands is left alone"
+    );
 }

@@ -105,6 +105,10 @@ impl Node {
         within(self.events.recv()).await.expect("the transport lives")
     }
 
+    pub(crate) async fn heard(&mut self) -> Gossip {
+        within(self.heard.recv()).await.expect("the transport lives")
+    }
+
     pub(crate) async fn up(&mut self) -> (PeerHello, Link) {
         match self.event().await {
             LinkEvent::Up { peer, link } => (peer, link),
