@@ -28,6 +28,7 @@ impl<S: Store> Replica<S> {
         self.intakes.insert(peer, Intake::default());
         self.status_due.insert(peer);
         self.synced_untold.insert(peer);
+        self.synced_whole.insert(peer);
         self.audit.peer_up(peer, now.mono);
         self.tell_region();
         self.replan(now.mono);
@@ -41,6 +42,7 @@ impl<S: Store> Replica<S> {
         self.status_due.remove(&peer);
         self.catch_up.unlinked(peer, now.mono);
         self.synced_untold.remove(&peer);
+        self.synced_whole.remove(&peer);
         self.audit.peer_down(peer);
         if gone.is_some() {
             self.tell_region();
@@ -190,12 +192,10 @@ impl<S: Store> Replica<S> {
             }
         }
         self.statuses_told = self.statuses_told.wrapping_add(1);
-        for peers in across.into_values() {
-            let peer = peers[self.statuses_told % peers.len()];
-            self.status_due.insert(peer);
-            // Who feeds nothing here hears no sooner what would survive a power cut.
-            self.synced_untold.insert(peer);
-        }
+        self.status_due.extend(across.into_values().map(|peers| peers[self.statuses_told % peers.len()]));
+        // Who feeds nothing here hears no sooner what would survive a power cut.
+        self.synced_untold.extend(&self.status_due);
+        self.synced_whole.extend(&self.status_due);
     }
 
     pub(super) fn replan(&mut self, now: Monotonic) {

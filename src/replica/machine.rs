@@ -117,6 +117,8 @@ pub struct Replica<S> {
     /// The vector as of the last sync, and whether the peers have been told.
     pub(super) synced: VersionVector,
     pub(super) synced_untold: BTreeSet<ReplicaId>,
+    /// Who is to be told all of it in its turn; others are told of what they feed and of their own.
+    pub(super) synced_whole: BTreeSet<ReplicaId>,
     pub(super) stage: Stage,
     pub(super) peers: BTreeMap<ReplicaId, PeerView>,
     pub(super) feeds: BTreeMap<ReplicaId, Feed>,
@@ -168,6 +170,7 @@ impl<S: Store> Replica<S> {
             synced: vector.clone(),
             vector,
             synced_untold: BTreeSet::new(),
+            synced_whole: BTreeSet::new(),
             stage: Stage::default(),
             peers: BTreeMap::new(),
             feeds: BTreeMap::new(),

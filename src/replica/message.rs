@@ -1,12 +1,12 @@
 //! What replicas say to each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::Compare;
 use crate::crdt::{
-    ContentId, Dot, Key, Origin, ProfileId, Register, Slot, Stamp, Timestamp, TitleId, VersionVector,
+    ContentId, Dot, Key, Origin, ProfileId, Region, Register, Slot, Stamp, Timestamp, TitleId, VersionVector,
     WallTime,
 };
 
@@ -50,10 +50,10 @@ pub struct Status {
     /// count as caught up.
     #[serde(rename = "4", default, skip_serializing_if = "is_false")]
     pub catching_up: bool,
-    /// The lives of other regions that the sender has a link with: for its own region, where one member takes the writes
-    /// of each for all. Builds that do not know the field take part in that for nobody but themselves.
-    #[serde(rename = "5", default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub across: BTreeSet<Origin>,
+    /// The lives of other regions that the sender has a link with, and where they stand: for its own region, where one
+    /// member takes the writes of another region for all. Builds that do not know the field do so for themselves alone.
+    #[serde(rename = "5", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub across: BTreeMap<Origin, Region>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -130,7 +130,7 @@ pub struct Ack {
     /// How many of its parts have been committed.
     #[serde(rename = "2")]
     pub parts: u64,
-    /// The subscriber's vector as of its last sync.
+    /// The subscriber's vector as of its last sync: of the receiver's life and of what it is to feed, and now and then all.
     #[serde(rename = "3")]
     pub synced: VersionVector,
 }

@@ -1,6 +1,6 @@
 //! What is known of another replica.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::crdt::{Origin, Region, ReplicaId, Timestamp, VersionVector, WallTime};
 
@@ -17,8 +17,8 @@ pub struct PeerView {
     pub wall: Option<WallTime>,
     /// Where it stands.
     pub region: Region,
-    /// The lives of other regions that it has a link with, as last heard; told inside a region only.
-    pub across: BTreeSet<Origin>,
+    /// The lives of other regions that it has a link with, and where they stand, as last heard; told inside a region only.
+    pub across: BTreeMap<Origin, Region>,
     /// Whether it is catching up itself, as last heard.
     pub catching_up: bool,
 }
@@ -26,7 +26,7 @@ pub struct PeerView {
 impl PeerView {
     pub(super) fn new(origin: Origin, region: Region) -> Self {
         let (vector, synced) = (VersionVector::default(), VersionVector::default());
-        Self { origin, vector, synced, wall: None, region, across: BTreeSet::new(), catching_up: true }
+        Self { origin, vector, synced, wall: None, region, across: BTreeMap::new(), catching_up: true }
     }
 
     /// Whether it stands in a region.

@@ -1,10 +1,10 @@
 //! Who feeds whom: the receiver decides, from all it knows, each time it learns something.
 //!
-//! Inside a region each origin is fed by its owner. Of an origin that lives in another region, one member of the region,
-//! its **gateway**, is fed across, and the others by that member: so a region takes each write in once, however many
-//! nodes it has. The gateway is chosen by rendezvous hashing (Thaler and Ravishankar 1998) among those who say
-//! that they have a link with the owner, so that each origin has its own, and all members choose alike without a word
-//! about it; whoever loses the link or dies is not among them any more.
+//! Inside a region each origin is fed by its owner. What lives in another region comes in once, however many nodes
+//! either has: one member of this region, its **gateway** to that other one, is fed across, by one member of that one and all of
+//! its origins over that one link, and the others are fed by the gateway. Both ends are chosen by rendezvous hashing (Thaler and
+//! Ravishankar 1998), the gateway among those who say that they have a link there: so all members choose alike
+//! without a word about it, each pair of regions has its own pair of nodes, and whoever loses the link or dies is not among them any more.
 //!
 //! An origin without a living owner is fed by whoever is ahead in it, inside the region if somebody is.
 //!
@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
     crdt::{Monotonic, Origin, Region, ReplicaId, VersionVector},
@@ -94,7 +94,7 @@ impl Plan {
         self.heard.retain(|peer, _| peers.contains_key(peer));
         let known = peers.values().flat_map(|peer| {
             let told = peer.vector.iter().map(|(&origin, _)| origin);
-            told.chain([peer.origin]).chain(peer.across.iter().copied())
+            told.chain([peer.origin]).chain(peer.across.keys().copied())
         });
         let origins: BTreeSet<_> = known.filter(|&origin| origin != here.origin).collect();
         let source = |origin| Some((origin, self.source_for(origin, peers, here)?));
@@ -108,27 +108,46 @@ impl Plan {
         }) {
             return Some(owner);
         }
-        let owner = owner.map(|(&peer, _)| peer);
-        self.gateway_for(origin, owner, peers, here).or_else(|| self.relay_for(origin, owner, peers, here))
+        let across = owner.map(|(_, view)| &view.region);
+        let across = across.or_else(|| peers.values().find_map(|view| view.across.get(&origin)));
+        let gateway = across.filter(|region| *region != here.region);
+        let gateway = gateway.and_then(|region| self.gateway_to(region, origin, peers, here));
+        gateway.or_else(|| self.relay_for(origin, owner.map(|(&peer, _)| peer), peers, here))
     }
 
     /// Of an origin that lives in another region, the member of this one that takes it across; where that is this
-    /// replica, the owner.
-    fn gateway_for(
+    /// replica, the member of that one that feeds it.
+    fn gateway_to(
         &self,
+        region: &Region,
         origin: Origin,
-        owner: Option<ReplicaId>,
         peers: &Peers,
         here: &Here<'_>,
     ) -> Option<ReplicaId> {
-        let reaches = |view: &PeerView| view.is_near(here.region) && view.across.contains(&origin);
-        let others = peers.iter().filter(|(_, view)| reaches(view) || planted(Bug::GatewayUnlinked));
-        let others = others.filter(|(_, view)| view.is_near(here.region));
-        let others = others.map(|(&peer, view)| (peer, peer, view.catching_up));
-        let own = owner.map(|owner| (here.id, owner, here.catching_up));
-        let able = own.into_iter().chain(others).filter(|&(_, source, _)| self.is_willing(source, origin));
-        let best = able.max_by_key(|&(member, _, catching_up)| (!catching_up, weight(member, origin)));
+        let reaches = |view: &PeerView| view.across.values().any(|at| at == region);
+        let near = peers.iter().filter(|(_, view)| view.is_near(here.region));
+        let near = near.filter(|(_, view)| reaches(view) || planted(Bug::GatewayUnlinked));
+        let near = near.map(|(&peer, view)| (peer, peer, view.catching_up));
+        let feeder = self.feeder_in(region, origin, peers, here);
+        let own = feeder.map(|feeder| (here.id, feeder, here.catching_up));
+        let able = own.into_iter().chain(near).filter(|&(_, source, _)| self.is_willing(source, origin));
+        let best =
+            able.max_by_key(|&(member, _, catching_up)| (!catching_up, weight(member, of_region(region))));
         best.map(|(_, source, _)| source)
+    }
+
+    /// The member of another region that feeds this replica what lives there.
+    fn feeder_in(
+        &self,
+        region: &Region,
+        origin: Origin,
+        peers: &Peers,
+        here: &Here<'_>,
+    ) -> Option<ReplicaId> {
+        let there = peers.iter().filter(|(_, view)| view.is_near(region));
+        let able = there.filter(|(peer, _)| self.is_willing(**peer, origin));
+        let seed = of_region(here.region);
+        able.max_by_key(|(peer, view)| (!view.catching_up, weight(**peer, seed))).map(|(&peer, _)| peer)
     }
 
     /// Of an origin without an owner that could be asked, somebody who is ahead in it: in this region, or in another
@@ -145,7 +164,9 @@ impl Plan {
         }
         let ahead: Vec<_> =
             peers.iter().filter(|(_, view)| view.is_ahead(origin, here.held.upto(origin))).collect();
-        let best = |able: &mut dyn Iterator<Item = ReplicaId>| able.max_by_key(|&peer| weight(peer, origin));
+        let best = |able: &mut dyn Iterator<Item = ReplicaId>| {
+            able.max_by_key(|&peer| weight(peer, of_origin(origin)))
+        };
         let near = ahead.iter().filter(|(_, view)| view.is_near(here.region)).map(|&(&peer, _)| peer);
         let near: Vec<_> = near.filter(|&peer| self.is_willing(peer, origin)).collect();
         let current = self.sources.get(&origin).copied().filter(|peer| peers.contains_key(peer));
@@ -191,7 +212,7 @@ impl Plan {
             let has_it = peers.get(&source).is_some_and(|peer| peer.is_ahead(origin, held.upto(origin)));
             let heard = self.heard.get(&source).copied().filter(|_| has_it && !planted(Bug::BusyFeedRenewed));
             let is_gateway =
-                peers.get(&source).is_some_and(|it| it.is_near(region) && it.across.contains(&origin));
+                peers.get(&source).is_some_and(|it| it.is_near(region) && it.across.contains_key(&origin));
             let patience = if is_gateway && !has_it { GATEWAY_STALL_AFTER } else { STALL_AFTER };
             if now.since(since.max(heard.unwrap_or_default())) >= patience {
                 self.standing.insert(origin, now);
@@ -203,8 +224,15 @@ impl Plan {
     }
 }
 
-/// The weight of rendezvous hashing: each origin prefers replicas in its own order.
-fn weight(peer: ReplicaId, origin: Origin) -> u64 {
-    let seed = u64::from_be_bytes(origin.as_bytes()[..8].try_into().expect("eight of sixteen bytes"));
+/// The weight of rendezvous hashing: each seed prefers replicas in its own order.
+fn weight(peer: ReplicaId, seed: u64) -> u64 {
     xxh3_64_with_seed(peer.as_bytes(), seed)
+}
+
+fn of_origin(origin: Origin) -> u64 {
+    u64::from_be_bytes(origin.as_bytes()[..8].try_into().expect("eight of sixteen bytes"))
+}
+
+fn of_region(region: &Region) -> u64 {
+    xxh3_64(region.as_str().as_bytes())
 }

@@ -1,10 +1,10 @@
 //! What a replica has to say, built from committed state only.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::{Ack, Message, Replica, Status, Transmit};
 use crate::{
-    crdt::{Monotonic, Now, Origin},
+    crdt::{Monotonic, Now, Origin, Region},
     store::{Store, StoreError},
     zoo::{Bug, planted},
 };
@@ -38,15 +38,15 @@ impl<S: Store> Replica<S> {
             vector: self.vector.clone(),
             wall: now.wall,
             catching_up: !self.readiness().is_caught_up(),
-            across: if is_near { self.reached_across() } else { BTreeSet::new() },
+            across: if is_near { self.reached_across() } else { BTreeMap::new() },
         };
         Some(Transmit { to, message: Message::Status(status) })
     }
 
     /// The lives of other regions that there is a link with.
-    fn reached_across(&self) -> BTreeSet<Origin> {
+    fn reached_across(&self) -> BTreeMap<Origin, Region> {
         let across = self.peers.values().filter(|view| !view.is_near(&self.options.region));
-        across.map(|view| view.origin).collect()
+        across.map(|view| (view.origin, view.region.clone())).collect()
     }
 
     fn poll_ack(&mut self) -> Option<Transmit> {
@@ -57,7 +57,12 @@ impl<S: Store> Replica<S> {
             }
             let (subscription, parts) = intake.acknowledge(self.synced_untold.contains(&to))?;
             self.synced_untold.remove(&to);
-            let ack = Ack { subscription, parts, synced: synced.clone() };
+            let own = self.peers.get(&to).map(|view| view.origin);
+            let is_whole = self.synced_whole.remove(&to);
+            let is_told = |origin| is_whole || intake.wants(origin) || own == Some(origin);
+            let synced = synced.iter().filter(|&(&origin, _)| is_told(origin));
+            let synced = synced.map(|(&origin, &upto)| (origin, upto)).collect();
+            let ack = Ack { subscription, parts, synced };
             Some(Transmit { to, message: Message::Ack(ack) })
         })
     }

@@ -46,7 +46,7 @@ fn every_message() -> Vec<(&'static str, Message)> {
     let mut all = vec![
         ("status", Message::Status(status.clone())),
         ("status, catching up", Message::Status(Status { catching_up: true, ..status.clone() })),
-        ("status, across", Message::Status(Status { across: [origin(8)].into(), ..status })),
+        ("status, across", Message::Status(Status { across: [(origin(8), region())].into(), ..status })),
         ("subscribe", Message::Subscribe(subscribe.clone())),
         ("subscribe, answered", Message::Subscribe(Subscribe { answered, ..subscribe })),
         ("part", part(vec![item], None)),
