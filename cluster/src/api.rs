@@ -234,6 +234,10 @@ pub struct Held {
     pub version: u64,
     /// The same as a time.
     pub wall_ms: u64,
+    /// Where it lives, of a life that is known to go on.
+    pub region: Option<String>,
+    /// Which peer feeds it to the node.
+    pub fed_by: Option<String>,
 }
 
 /// A peer as a node sees it.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path};
 
 use playmark::{
-    http::{PeerStatusView, StatusView},
+    http::{MemberStatus, PeerStatusView, StatusView},
     node::Readiness,
 };
 
@@ -48,15 +48,17 @@ fn text(status: &StatusView) -> String {
         lines.push(format!("{}: players are turned away", status.readiness));
     }
     lines.extend(status.peers.iter().map(|peer| peer_line(peer, status.now_ms)));
+    lines.extend(status.members.iter().map(|member| member_line(member, status.now_ms)));
     for held in &status.vector {
         let owner = match (&held.name, &held.region) {
             (Some(name), Some(region)) => format!("{name}.{region}"),
             _ => "an earlier life".to_owned(),
         };
         let lag = if held.lag_ms == 0 { String::new() } else { format!("  {} behind", span(held.lag_ms)) };
+        let by = held.fed_by.as_deref().map(|name| format!("  fed by {name}")).unwrap_or_default();
         let age = span(status.now_ms.saturating_sub(held.wall_ms));
         lines.push(format!(
-            "origin {}  last write {age} ago{lag}  {owner}",
+            "origin {}  last write {age} ago{lag}{by}  {owner}",
             &held.origin[..8.min(held.origin.len())]
         ));
     }
@@ -76,6 +78,12 @@ fn peer_line(peer: &PeerStatusView, now_ms: u64) -> String {
         peer.bytes_sent,
         peer.bytes_received,
     )
+}
+
+fn member_line(member: &MemberStatus, now_ms: u64) -> String {
+    let MemberStatus { name, region, reach, .. } = member;
+    let address = member.address.as_deref().map(|address| format!("  {address}")).unwrap_or_default();
+    format!("member {name}.{region}  {reach} for {}{address}", span(now_ms.saturating_sub(member.since_ms)))
 }
 
 fn span(ms: u64) -> String {

@@ -111,6 +111,10 @@ pub struct OriginStatus {
     pub lag_ms: u64,
     /// Whether it is this node's own.
     pub own: bool,
+    /// Which peer feeds it to this node; of what lives in another region that is one of this region, its gateway, save for the
+    /// gateway itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fed_by: Option<String>,
     /// Where it is, of a life that is known to go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
@@ -201,6 +205,10 @@ pub(super) async fn status_of(app: &App) -> Result<StatusView, Problem> {
     let Snapshot { name, origins, peers, members } = node.look().await?;
     let (now, counters, inbox) = (node.now(), node.counters(), node.inbox());
     let own = node.origin();
+    let name_of = |source| {
+        let peer = peers.iter().find(|peer| peer.life.is_some_and(|(replica, _)| replica == source));
+        peer.map(|peer| peer.name.name.clone())
+    };
     let vector = origins.iter().map(|held| {
         let owner = peers.iter().find(|peer| peer.life.is_some_and(|(_, origin)| origin == held.origin));
         let is_own = held.origin == own;
@@ -211,6 +219,7 @@ pub(super) async fn status_of(app: &App) -> Result<StatusView, Problem> {
             wall_ms: held.version.wall().as_ms(),
             lag_ms: whole_ms(held.lag),
             own: is_own,
+            fed_by: held.source.and_then(name_of),
             region: owner.map(|owner| owner.region.to_string()),
             name: owner.map(|owner| owner.name.clone()),
         }

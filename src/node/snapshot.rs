@@ -65,6 +65,8 @@ pub struct OriginView {
     pub version: Timestamp,
     /// How far behind the newest write that any peer has told of.
     pub lag: Duration,
+    /// Which peer feeds it to this node.
+    pub source: Option<ReplicaId>,
 }
 
 /// A peer and its link.
@@ -92,7 +94,10 @@ pub struct PeerView {
 
 /// What is held of each origin, in their order.
 pub(super) fn origins<S: Store>(replica: &Replica<S>) -> Vec<OriginView> {
-    let view = |(&origin, &version)| OriginView { origin, version, lag: replica.lag(origin) };
+    let view = |(&origin, &version)| {
+        let (lag, source) = (replica.lag(origin), replica.source(origin));
+        OriginView { origin, version, lag, source }
+    };
     replica.vector().iter().map(view).collect()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Needs the `playmark` binary: beside this test as `cargo build -p playmark` puts it, or named by `PLAYMARK_BIN`.
 
+mod gateways;
 mod orders;
 mod regions;
 mod watching;
