@@ -44,6 +44,12 @@ fn text(status: &StatusView) -> String {
     if let Some(off_ms) = status.clock_off_ms {
         lines.push(format!("the clock is off its peers' by {off_ms} ms: no writes are taken"));
     }
+    if status.disk_full {
+        lines.push("the disk is full but for the reserve: no writes are taken".to_owned());
+    }
+    if let Some(stall) = &status.stalled {
+        lines.push(format!("the driver stands still: {} for {}", stall.step, span(stall.lasting_ms)));
+    }
     if status.readiness != Readiness::CaughtUp.as_str() {
         lines.push(format!("{}: players are turned away", status.readiness));
     }

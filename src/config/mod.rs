@@ -29,12 +29,16 @@ use self::{reader::Reader, spelling::distance};
 /// What the environment's names begin with.
 const ENVIRONMENT: &str = "PLAYMARK_";
 
+/// As disks are counted.
+const MEGABYTE: u64 = 1_024 * 1_024;
+
 /// Every key, in the order of the reference.
-pub const KEYS: [&str; 38] = [
+pub const KEYS: [&str; 39] = [
     "name",
     "region",
     "cluster",
     "data",
+    "data_reserve_mb",
     "found",
     "clock_offset_ms",
     "backup.dir",
@@ -157,6 +161,8 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let policy = sections::read_policy(reader);
     let log = sections::read_log(reader);
     let clock_offset_ms = reader.offset("clock_offset_ms").unwrap_or_default();
+    let reserve_mb =
+        reader.value("data_reserve_mb").and_then(|_| reader.whole("data_reserve_mb", 0..=1_000_000));
     let backup_dir = reader.path("backup.dir");
     let secret = match (reader.path("tokens.secret_file"), &replication) {
         (Some(path), _) => SecretFile::Given(path),
@@ -174,6 +180,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
         name,
         store: data.join("store"),
         members: data.join("members"),
+        reserve_bytes: reserve_mb.unwrap_or(node::RESERVE_BYTES / MEGABYTE) * MEGABYTE,
         rocks: RocksOptions::default(),
         replication,
     };

@@ -76,6 +76,12 @@ pub struct StatusView {
     /// writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_off_ms: Option<i64>,
+    /// Whether the disk is full but for the reserve. It then takes no writes but erasures, and nothing from its peers.
+    #[serde(default)]
+    pub disk_full: bool,
+    /// What the driver has been at for more than five seconds, where it stands still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<StallView>,
     /// Heartbeats acknowledged in this life.
     pub heartbeats_total: u64,
     /// Writes turned away in this life because the inbox was full.
@@ -96,6 +102,16 @@ pub struct StatusView {
     pub inbox: InboxView,
     /// A hash of the vector: equal on nodes that hold the same.
     pub digest: String,
+}
+
+/// A step of the driver's turn that does not come to an end.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = Stall)]
+pub struct StallView {
+    /// `staging`, `committing`, `answering`, `sending` or `syncing`.
+    pub step: String,
+    /// For how long.
+    pub lasting_ms: u64,
 }
 
 /// What is held of one origin.
@@ -239,6 +255,11 @@ pub(super) async fn status_of(app: &App) -> Result<StatusView, Problem> {
         peers: peers.into_iter().map(|peer| peer_view(peer, now.wall)).collect(),
         members: members.into_iter().map(member_view).collect(),
         clock_off_ms: node.clock_off_ms(),
+        disk_full: node.disk_is_full(),
+        stalled: node.stall().map(|stall| StallView {
+            step: stall.step.as_str().to_owned(),
+            lasting_ms: whole_ms(stall.lasting),
+        }),
         heartbeats_total: counters.heartbeats.total(),
         turned_away_total: counters.turned_away.total(),
         misbehaved_total: counters.misbehaved.total(),

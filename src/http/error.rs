@@ -156,6 +156,9 @@ pub enum Problem {
     /// One backup at a time.
     #[error("a backup is being made; the next one can begin when it is whole")]
     BackupRunning,
+    /// There is too little room on the node's disk.
+    #[error("this node's disk is full, and it takes no writes until there is room; write to another node")]
+    DiskFull,
     /// The node's clock is wrong.
     #[error("this node's clock is off by {off_ms} ms, its peers agree; write to another node")]
     ClockUnsynced {
@@ -200,6 +203,7 @@ impl Problem {
             Self::Write(WriteError::Full) | Self::StreamsFull => &t::FULL,
             Self::Write(WriteError::Leaving) | Self::NotReady => &t::NOT_READY,
             Self::CatchingUp(_) => &t::CATCHING_UP,
+            Self::DiskFull => &t::DISK_FULL,
             Self::ClockUnsynced { .. } => &t::CLOCK_UNSYNCED,
             Self::NoBackupDir => &t::NO_BACKUP_DIR,
             Self::BackupRunning => &t::BACKUP_RUNNING,
@@ -295,6 +299,7 @@ impl Problem {
             | Self::Write(_)
             | Self::Read(_)
             | Self::TookTooLong
+            | Self::DiskFull
             | Self::NotReady => {}
         }
     }

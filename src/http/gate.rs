@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::{
     extract::{MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
-    http::{HeaderMap, HeaderValue, Uri, header, uri::Authority},
+    http::{HeaderMap, HeaderValue, Method, Uri, header, uri::Authority},
     middleware::Next,
     response::Response,
 };
@@ -136,13 +136,22 @@ pub(super) async fn pass(
     if need.is_of_players() && !readiness.is_caught_up() {
         return Err(Problem::CatchingUp(readiness));
     }
-    if let Some(off_ms) = app.node().clock_off_ms()
-        && pattern.as_ref().is_some_and(|it| writes(request.method(), it.as_str()))
-    {
-        return Err(Problem::ClockUnsynced { off_ms });
+    if pattern.as_ref().is_some_and(|it| writes(request.method(), it.as_str())) {
+        may_write(&app, request.method())?;
     }
     request.extensions_mut().insert(visitor);
     Ok(next.run(request).await)
+}
+
+/// Whether the node is in a state to write anything; with a full disk it still erases.
+fn may_write(app: &App, method: &Method) -> Result<(), Problem> {
+    if let Some(off_ms) = app.node().clock_off_ms() {
+        return Err(Problem::ClockUnsynced { off_ms });
+    }
+    if app.node().disk_is_full() && method != Method::DELETE {
+        return Err(Problem::DiskFull);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -85,6 +85,17 @@ fn of_the_node(status: &StatusView) {
         Unit::Seconds,
         "By how much the node's clock is off, where its peers agree that it is; 0 otherwise."
     );
+    describe_gauge!(
+        "playmark_disk_full",
+        "1 where the disk is full but for the reserve, and no writes are taken."
+    );
+    gauge!("playmark_disk_full").set(f64::from(u8::from(status.disk_full)));
+    describe_gauge!(
+        "playmark_stalled_seconds",
+        Unit::Seconds,
+        "For how long the driver has stood still; 0 where it does not."
+    );
+    gauge!("playmark_stalled_seconds").set(seconds(status.stalled.as_ref().map_or(0, |it| it.lasting_ms)));
     let off = status.clock_off_ms.unwrap_or_default();
     gauge!("playmark_clock_off_seconds").set(seconds(off.unsigned_abs()).copysign(if off < 0 {
         -1.0

@@ -52,7 +52,7 @@ mod tokens;
 mod view;
 mod wait;
 
-pub use admin::{InboxView, MemberStatus, OriginStatus, PeerStatusView, StatusView};
+pub use admin::{InboxView, MemberStatus, OriginStatus, PeerStatusView, StallView, StatusView};
 pub use backups::BackupView;
 pub use batch::BATCH_CONTENTS_MAX;
 pub use body::{BODY_BYTES_MAX, BODY_WITHIN, HEARTBEATS_MAX};

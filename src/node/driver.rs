@@ -16,6 +16,7 @@ use crate::{
         Assurance, Clock, Counters, Outcome, Written,
         inbox::{Command, Look, Order},
         links::Links,
+        pulse::{Pulse, Step},
         readiness::Teller,
         snapshot,
         synchrony::Synchrony,
@@ -61,6 +62,7 @@ pub(super) struct Driver<S> {
     /// What had been found out by the last turn.
     pub(super) found: Findings,
     pub(super) agenda: Agenda,
+    pub(super) pulse: Arc<Pulse>,
 }
 
 /// What has come for the next turn, and when it is due if nothing comes.
@@ -120,6 +122,7 @@ impl<S: Store> Driver<S> {
             return Err(why);
         }
         let now = self.clock.now();
+        self.pulse.begin(Step::Staging, now.mono);
         let (orders, looks) = self.sort_commands();
         let merged = self.stage_all(&orders, now)?;
         self.handle_events(now)?;
@@ -129,8 +132,10 @@ impl<S: Store> Driver<S> {
         for look in looks {
             self.tell(look);
         }
+        self.pulse.go_on(Step::Sending);
         self.transmit(now)?;
         self.tell_findings();
+        self.pulse.rest();
         Ok(())
     }
 
@@ -141,10 +146,12 @@ impl<S: Store> Driver<S> {
             return Left::Something;
         }
         let now = self.clock.now();
+        self.pulse.begin(Step::Staging, now.mono);
         let (orders, _) = self.sort_commands();
         let written = self.stage_all(&orders, now);
         let answered = written.and_then(|merged| self.commit_and_answer(orders, merged, now));
         self.agenda.failed = answered.err();
+        self.pulse.rest();
         if self.agenda.failed.is_none() && self.next_due() >= self.agenda.asleep_until {
             return Left::Nothing;
         }
@@ -153,10 +160,10 @@ impl<S: Store> Driver<S> {
         Left::Something
     }
 
-    /// What the device is to have now, if a sync is due.
-    pub(super) fn begin_sync(&mut self) -> Option<VersionVector> {
+    /// What the device is to have now, if a sync is due; and now.
+    pub(super) fn begin_sync(&mut self) -> Option<(VersionVector, Monotonic)> {
         let now = self.clock.now().mono;
-        self.agenda.sync_due.take_if(|due| *due <= now).map(|_| self.replica.vector().clone())
+        self.agenda.sync_due.take_if(|due| *due <= now).map(|_| (self.replica.vector().clone(), now))
     }
 
     /// The device has what a sync began with.
@@ -179,7 +186,9 @@ impl<S: Store> Driver<S> {
         now: Now,
     ) -> Result<(), StoreError> {
         let durability = orders.iter().map(|order| order.assurance.durability()).max().unwrap_or_default();
+        self.pulse.go_on(Step::Committing);
         self.replica.commit(durability, now)?;
+        self.pulse.go_on(Step::Answering);
         self.arm_sync(now.mono);
         // Whoever asks for changes as soon as they are answered finds their own among them.
         self.publish();

@@ -27,7 +27,9 @@ use crate::{
         inbox::{Command, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Look, Order},
         members,
         pen::Inbox,
+        pulse::{Pulse, Stall},
         readiness::Board,
+        room::RoomBoard,
         seats::Seats,
         synchrony::OffBoard,
     },
@@ -72,6 +74,8 @@ pub(super) struct Shared {
     pub(super) counters: Arc<Counters>,
     pub(super) readiness: Board,
     pub(super) clock_off: OffBoard,
+    pub(super) pulses: [Arc<Pulse>; 2],
+    pub(super) room: RoomBoard,
     pub(super) leaving: AtomicBool,
     /// Taken out when the node leaves.
     pub(super) transport: Mutex<Option<Transport>>,
@@ -142,6 +146,17 @@ impl Handle {
     /// a node is to take no writes.
     pub fn clock_off_ms(&self) -> Option<i64> {
         self.shared.clock_off.read()
+    }
+
+    /// What the driver has been at for too long, if it stands still.
+    pub fn stall(&self) -> Option<Stall> {
+        let now = self.now().mono;
+        self.shared.pulses.iter().find_map(|pulse| pulse.stall(now))
+    }
+
+    /// Whether the disk is full but for the reserve; then nothing is to be written but erasures.
+    pub fn disk_is_full(&self) -> bool {
+        self.shared.room.is_full()
     }
 
     /// Takes no more requests from here on; those in hand go on, and whoever follows changes is sent away.

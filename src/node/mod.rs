@@ -35,7 +35,9 @@ mod links;
 mod members;
 mod metrics;
 mod pen;
+mod pulse;
 mod readiness;
+mod room;
 mod seats;
 mod snapshot;
 mod synchrony;
@@ -51,6 +53,8 @@ pub use handle::{COVERED_WITHIN, Handle, InboxLevel, ReadError, WRITTEN_WITHIN, 
 pub use inbox::{Assurance, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Outcome, Written};
 pub use members::MemberView;
 pub use metrics::{Counter, Counters};
+pub use pulse::{STALLED_AFTER, Stall, Step};
+pub use room::RESERVE_BYTES;
 pub use seats::{Subscription, WAITING_MAX, Waiting};
 pub use snapshot::{Confirmed, Name, OriginView, PeerView, Snapshot};
 pub use synchrony::{AGREE_WITHIN, OFF_BEYOND};
@@ -83,7 +87,9 @@ use handle::Shared;
 use inbox::{Command, INBOX_COMMANDS_MAX};
 use links::Links;
 use pen::{Inbox, Pen};
+use pulse::Pulse;
 use readiness::{Board, Teller};
+use room::RoomBoard;
 use seats::Seats;
 use synchrony::{OffBoard, Synchrony};
 use waiters::Waiters;
@@ -105,6 +111,8 @@ pub struct Options {
     pub store: PathBuf,
     /// Where it keeps whom it has met.
     pub members: PathBuf,
+    /// How many bytes of the store's disk are to stay free.
+    pub reserve_bytes: u64,
     /// How much of the machine the store takes.
     pub rocks: RocksOptions,
     /// With whom it replicates; `None` is a single node.
@@ -182,6 +190,10 @@ impl Node {
             None => Reached::default(),
         };
         let Reached { transport, events, farewell, members } = reached;
+        let (pulse, sync_pulse) = (Arc::<Pulse>::default(), Arc::<Pulse>::default());
+        pulse::watch(&[Arc::clone(&pulse), Arc::clone(&sync_pulse)], clock).map_err(StartError::Thread)?;
+        let room = RoomBoard::default();
+        tokio::spawn(room::watch(options.store, options.reserve_bytes, room.clone()));
         let (writes, looks) = handle::inbox_bounds();
         let vector_told = vector.subscribe();
         let driver = Driver {
@@ -197,8 +209,9 @@ impl Node {
             synchrony: Synchrony::new(clock_off.clone()),
             found: Findings::default(),
             agenda: Agenda::default(),
+            pulse: Arc::clone(&pulse),
         };
-        let pen = Arc::new(Pen::new(driver));
+        let pen = Arc::new(Pen::new(driver, Arc::clone(&sync_pulse), room.clone()));
         let handle = Handle {
             shared: Arc::new(Shared {
                 name,
@@ -214,6 +227,8 @@ impl Node {
                 counters,
                 readiness: board,
                 clock_off,
+                pulses: [pulse, sync_pulse],
+                room,
                 leaving: AtomicBool::new(false),
                 transport: Mutex::new(transport),
                 members,

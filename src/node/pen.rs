@@ -32,6 +32,8 @@ use crate::{
         TURN_EVENTS_MAX,
         driver::{Driver, Left, receive},
         inbox::Command,
+        pulse::{Pulse, Step},
+        room::RoomBoard,
     },
     store::{Store, StoreError},
     transport::LinkEvent,
@@ -50,6 +52,10 @@ pub(super) struct Pen<S> {
     posted: AtomicUsize,
     /// Wakes the driver's thread.
     bell: Notify,
+    /// Beats while the device is asked to keep what was committed.
+    sync: Arc<Pulse>,
+    /// With too little room nothing is taken from peers.
+    room: RoomBoard,
 }
 
 /// The way in: cheap to post to, from any thread. When it is dropped the driver leaves.
@@ -118,8 +124,9 @@ impl<S: Store> Drop for Posted<'_, S> {
 }
 
 impl<S: Store> Pen<S> {
-    pub(super) fn new(driver: Driver<S>) -> Self {
-        Self { driver: Mutex::new(Some(driver)), posted: AtomicUsize::default(), bell: Notify::new() }
+    pub(super) fn new(driver: Driver<S>, sync: Arc<Pulse>, room: RoomBoard) -> Self {
+        let (driver, posted, bell) = (Mutex::new(Some(driver)), AtomicUsize::default(), Notify::new());
+        Self { driver, posted, bell, sync, room }
     }
 
     fn turn_in_passing(&self) {
@@ -191,8 +198,10 @@ impl<S: Store> Pen<S> {
             let pause = self.lock().as_mut().expect(MINE).fall_asleep();
             waiting.block_on(self.wait(pause, events, &mut heard));
             let due = self.lock().as_mut().expect(MINE).begin_sync();
-            if let Some(upto) = due {
+            if let Some((upto, now)) = due {
+                self.sync.begin(Step::Syncing, now);
                 sync()?;
+                self.sync.rest();
                 self.lock().as_mut().expect(MINE).end_sync(&upto);
             }
             let mut held = self.lock();
@@ -212,16 +221,23 @@ impl<S: Store> Pen<S> {
         if self.is_empty() {
             tokio::select! {
                 () = self.bell.notified() => {}
-                () = receive(events, heard) => {}
+                () = self.hear(events, heard) => {}
                 () = sleep(pause) => {}
             }
         }
         // Also where entries never run out: peers do not wait for those who write here to pause.
         while heard.len() < TURN_EVENTS_MAX
+            && !self.room.is_full()
             && let Some(Ok(event)) = events.as_mut().map(mpsc::Receiver::try_recv)
         {
             heard.push(event);
         }
+    }
+
+    /// Waits for what links bring; with too little room on the disk they are left waiting, and their peers with them.
+    async fn hear<T>(&self, events: &mut Option<mpsc::Receiver<T>>, heard: &mut Vec<T>) {
+        self.room.until_free().await;
+        receive(events, heard).await;
     }
 }
 
@@ -235,7 +251,8 @@ mod tests {
     #[tokio::test]
     async fn links_are_heard_where_entries_never_run_out() {
         let (driver, posted, bell) = (Mutex::default(), AtomicUsize::new(1), Notify::new());
-        let pen = Pen::<MemoryStore> { driver, posted, bell };
+        let (sync, room) = (Arc::default(), RoomBoard::default());
+        let pen = Pen::<MemoryStore> { driver, posted, bell, sync, room };
         let (link, events) = mpsc::channel(TURN_EVENTS_MAX + 1);
         for event in 0..=TURN_EVENTS_MAX {
             link.try_send(event).expect("there is room");

@@ -65,11 +65,6 @@ impl Intake {
         self.answered.remove(&origin);
     }
 
-    /// Whether a subscription is due.
-    pub(super) fn is_due(&self) -> bool {
-        self.renew
-    }
-
     /// Builds the subscription that is due, from the committed vector.
     pub(super) fn subscribe(&mut self, subscription: u64, vector: &VersionVector) -> Option<Subscribe> {
         if !std::mem::take(&mut self.renew) {

@@ -126,7 +126,7 @@ impl Plan {
     ) -> Option<ReplicaId> {
         let reaches = |view: &PeerView| view.across.values().any(|at| at == region);
         let near = peers.iter().filter(|(_, view)| view.is_near(here.region));
-        let near = near.filter(|(_, view)| reaches(view) || planted(Bug::GatewayUnlinked));
+        let near = near.filter(|(_, view)| reaches(view));
         let near = near.map(|(&peer, view)| (peer, peer, view.catching_up));
         let feeder = self.feeder_in(region, origin, peers, here);
         let own = feeder.map(|feeder| (here.id, feeder, here.catching_up));

@@ -52,9 +52,6 @@ impl<S: Store> Replica<S> {
     fn poll_ack(&mut self) -> Option<Transmit> {
         let synced = if planted(Bug::UnsyncedClaimed) { &self.vector } else { &self.synced };
         self.intakes.iter_mut().find_map(|(&to, intake)| {
-            if planted(Bug::SyncedUntold) && intake.is_due() {
-                self.synced_untold.remove(&to);
-            }
             let (subscription, parts) = intake.acknowledge(self.synced_untold.contains(&to))?;
             self.synced_untold.remove(&to);
             let own = self.peers.get(&to).map(|view| view.origin);

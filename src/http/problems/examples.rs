@@ -102,6 +102,7 @@ fn of_the_node() -> Vec<Problem> {
         WriteError::Full.into(),
         Problem::NotReady,
         Problem::CatchingUp(Readiness::CatchingUp),
+        Problem::DiskFull,
         Problem::ClockUnsynced { off_ms: 3_600_000 },
         Problem::NoBackupDir,
         Problem::BackupRunning,

@@ -144,6 +144,9 @@ types! {
     CLOCK_UNSYNCED: "clock-unsynced", 503, "Clock wrong", ["off_ms"],
         "The node's clock is not that of its peers, who agree: it is off by `off_ms`. It answers questions, and takes no writes.",
         "Send it to another node. The operator sets the clock.";
+    DISK_FULL: "disk-full", 503, "Disk full", [],
+        "There is no room on the node's disk but a reserve. It answers questions and takes erasures, and no other writes.",
+        "Send it to another node. The operator makes room; nothing has to be started again.";
     UNKNOWN: "unknown", 503, "Unknown whether it stands", [],
         "No answer came in time: what was sent may or may not stand.",
         "Send the same again, to any node. A report that stands already changes nothing.";

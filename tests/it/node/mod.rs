@@ -3,6 +3,7 @@
 mod configuration;
 mod directory;
 mod failing;
+mod full;
 mod inbox;
 mod kills;
 mod leaving;

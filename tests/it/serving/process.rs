@@ -158,6 +158,11 @@ impl Node {
         within(self.process.kill()).await.expect("it is our child");
     }
 
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id().expect("it runs")
+    }
+
     /// Sends the process a signal, and does not wait for what it does.
     pub(crate) async fn signal(&self, signal: &str) {
         let pid = self.process.id().expect("it runs").to_string();
