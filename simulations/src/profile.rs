@@ -77,6 +77,8 @@ pub(crate) struct Profile {
     pub(crate) jump_every_ms: u64,
     pub(crate) skew_ms: i64,
     pub(crate) drift_ppm: i64,
+    /// What is wrong with the clock of the first node beside.
+    pub(crate) odd_clock: Option<OddClock>,
     /// The mean time between two times in which a process stands still; zero for never.
     pub(crate) stall_every_ms: u64,
     pub(crate) disaster: Option<Disaster>,
@@ -93,6 +95,15 @@ pub(crate) struct Profile {
     pub(crate) acquaintance: Acquaintance,
     /// How long a node that has answered before looks for a peer that knows more.
     pub(crate) alone_after: Duration,
+}
+
+/// A clock that no time service would leave so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OddClock {
+    /// It shows an hour too much.
+    HourAhead,
+    /// It stands still, and is never set.
+    Frozen,
 }
 
 /// Whether the nodes know each other when the world begins.
@@ -150,6 +161,8 @@ impl Profile {
         }
         profile.core_first &= profile.nodes > 2;
         profile.regions = pick(rng, &[1, 2, 2, 3]);
+        profile.odd_clock =
+            pick(rng, &[None, None, None, None, Some(OddClock::HourAhead), Some(OddClock::Frozen)]);
         if chance(rng, 50) {
             profile.acquaintance = Acquaintance::New;
         }
@@ -274,6 +287,7 @@ impl Profile {
             jump_every_ms: sometimes(rng, &[300, 1_000]),
             skew_ms: sometimes(rng, &[5, 300, 3_000, 90_000]),
             drift_ppm: sometimes(rng, &[50, 5_000]),
+            odd_clock: None,
             stall_every_ms: if chance(rng, 20) { 800 } else { 0 },
             disaster: pick(rng, &DISASTERS),
             rot_per_mille: if chance(rng, 15) { 20 } else { 0 },

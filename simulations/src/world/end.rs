@@ -158,11 +158,11 @@ impl World {
         Violation::new("convergence", what)
     }
 
-    /// How far two clocks can be apart; `None` if they jumped.
+    /// How far two clocks can be apart; `None` if they jumped, or one is odd.
     fn skew_ms(&self) -> Option<u64> {
-        let Profile { jump_every_ms, skew_ms, drift_ppm, .. } = self.profile;
+        let Profile { jump_every_ms, skew_ms, drift_ppm, odd_clock, .. } = self.profile;
         let drifted = self.now.as_ms() * drift_ppm.unsigned_abs() / 1_000_000;
-        (jump_every_ms == 0).then(|| 2 * (skew_ms.unsigned_abs() + drifted + 1))
+        (jump_every_ms == 0 && odd_clock.is_none()).then(|| 2 * (skew_ms.unsigned_abs() + drifted + 1))
     }
 
     fn check_rest(&self) -> Result<(), Violation> {

@@ -22,7 +22,7 @@ use crate::{
     network::{Connection, Link},
     node::{Input, Node},
     players::Players,
-    profile::{Mesh, Profile, region_of},
+    profile::{Mesh, OddClock, Profile, region_of},
     request::{Answer, PlayerId, Request},
     time::{Moment, WallClock},
     trace::Trace,
@@ -96,6 +96,12 @@ pub struct Stats {
     pub virtual_ms: u64,
 }
 
+/// An hour.
+const HOUR_MS: i64 = 3_600_000;
+
+/// A drift at which a clock shows the same for ever.
+const STANDS_STILL_PPM: i64 = -1_000_000;
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Phase {
     Faults,
@@ -145,10 +151,15 @@ impl World {
         };
         let mut nodes = Vec::new();
         for index in 0..profile.nodes {
-            let clock = WallClock {
+            let mut clock = WallClock {
                 offset_ms: random.faults.random_range(-profile.skew_ms..=profile.skew_ms),
                 drift_ppm: random.faults.random_range(-profile.drift_ppm..=profile.drift_ppm),
             };
+            match profile.odd_clock.filter(|_| index == 0) {
+                Some(OddClock::HourAhead) => clock.offset_ms += HOUR_MS,
+                Some(OddClock::Frozen) => clock.drift_ppm = STANDS_STILL_PPM,
+                None => {}
+            }
             let id = ReplicaId::from_random(random.names.random());
             nodes.push(Node::new(index, id, region_of(index % profile.regions), clock, watch));
         }
