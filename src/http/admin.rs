@@ -71,6 +71,7 @@ pub struct StatusView {
     /// Everybody it replicates with.
     pub peers: Vec<PeerStatusView>,
     /// Every replica that this one has met, directly or through others; none where it does not replicate.
+    #[serde(default)]
     pub members: Vec<MemberStatus>,
     /// By how much this node's clock is off, where its peers agree that it is: above 0 where it is ahead. It then takes no
     /// writes.

@@ -8,3 +8,4 @@ mod regions;
 mod serving;
 mod store;
 mod transport;
+mod upgrade;

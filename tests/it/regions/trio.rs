@@ -62,17 +62,17 @@ impl Trio {
     }
 }
 
-pub(super) async fn status(node: &Player) -> StatusView {
+pub(crate) async fn status(node: &Player) -> StatusView {
     serde_json::from_value(node.status().await).expect("it is a status")
 }
 
 /// How many links a node has.
-pub(super) fn up(status: &StatusView) -> usize {
+pub(crate) fn up(status: &StatusView) -> usize {
     status.peers.iter().filter(|peer| peer.state == "up").count()
 }
 
 /// Where a node says that a title stands, once it knows of a write.
-pub(super) async fn point_after(node: &Player, content: &str, dot: &str) -> Value {
+pub(crate) async fn point_after(node: &Player, content: &str, dot: &str) -> Value {
     let path = format!("{}?after={dot}", route_of("ada", content));
     until_found(async || {
         let point: Value = node.get(&path).await.json().await.expect("it is JSON");

@@ -59,6 +59,18 @@ impl Serve {
         self
     }
 
+    /// The same by another build.
+    pub(crate) fn running(&self, binary: PathBuf) -> Self {
+        let mut serve = self.clone();
+        serve.words[0] = binary.into();
+        serve
+    }
+
+    /// The same where it listens for its peers already.
+    pub(crate) fn at_replication(&self, address: SocketAddr) -> Self {
+        self.clone().instead("--replication-listen", address.to_string())
+    }
+
     /// With a flag that takes no value.
     pub(crate) fn flagged(mut self, flag: &str) -> Self {
         self.words.push(flag.into());
