@@ -39,6 +39,7 @@
 
 mod answers;
 mod audit;
+mod choice;
 mod cursor;
 mod early;
 mod feed;

@@ -1,12 +1,6 @@
 //! Who feeds whom: the receiver decides, from all it knows, each time it learns something.
 //!
-//! Inside a region each origin is fed by its owner. What lives in another region comes in once, however many nodes
-//! either has: one member of this region, its **gateway** to that other one, is fed across, by one member of that one and all of
-//! its origins over that one link, and the others are fed by the gateway. Both ends are chosen by rendezvous hashing (Thaler and
-//! Ravishankar 1998), the gateway among those who say that they have a link there: so all members choose alike
-//! without a word about it, each pair of regions has its own pair of nodes, and whoever loses the link or dies is not among them any more.
-//!
-//! An origin without a living owner is fed by whoever is ahead in it, inside the region if somebody is.
+//! Which peer that is, of those there are, is told in `choice`; here it is decided when, and for how long one is passed over.
 //!
 //! The decision is level-triggered: made anew from the whole picture, never from the event that changed it. A
 //! feed that does not move while some status shows its origin ahead does not count as one, whatever its
@@ -17,11 +11,9 @@ use std::{
     time::Duration,
 };
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
-
 use crate::{
     crdt::{Monotonic, Origin, Region, ReplicaId, VersionVector},
-    replica::PeerView,
+    replica::{PeerView, choice::Choice},
     zoo::{Bug, planted},
 };
 
@@ -61,7 +53,7 @@ pub(super) struct Here<'a> {
     pub(super) held: &'a VersionVector,
 }
 
-type Peers = BTreeMap<ReplicaId, PeerView>;
+pub(super) type Peers = BTreeMap<ReplicaId, PeerView>;
 
 impl Plan {
     /// Who feeds an origin.
@@ -97,99 +89,12 @@ impl Plan {
             told.chain([peer.origin]).chain(peer.across.keys().copied())
         });
         let origins: BTreeSet<_> = known.filter(|&origin| origin != here.origin).collect();
-        let source = |origin| Some((origin, self.source_for(origin, peers, here)?));
+        let source = |origin| Some((origin, Choice { origin, peers, here, plan: self }.source()?));
         self.sources = origins.into_iter().filter_map(source).collect();
     }
 
-    fn source_for(&self, origin: Origin, peers: &Peers, here: &Here<'_>) -> Option<ReplicaId> {
-        let owner = peers.iter().find(|(_, view)| view.origin == origin);
-        if let Some((&owner, _)) = owner.filter(|(peer, view)| {
-            (view.is_near(here.region) || planted(Bug::EverybodyAcross)) && self.is_willing(**peer, origin)
-        }) {
-            return Some(owner);
-        }
-        let across = owner.map(|(_, view)| &view.region);
-        let across = across.or_else(|| peers.values().find_map(|view| view.across.get(&origin)));
-        let gateway = across.filter(|region| *region != here.region);
-        let gateway = gateway.and_then(|region| self.gateway_to(region, origin, peers, here));
-        gateway.or_else(|| self.relay_for(origin, owner.map(|(&peer, _)| peer), peers, here))
-    }
-
-    /// Of an origin that lives in another region, the member of this one that takes it across; where that is this
-    /// replica, the member of that one that feeds it.
-    fn gateway_to(
-        &self,
-        region: &Region,
-        origin: Origin,
-        peers: &Peers,
-        here: &Here<'_>,
-    ) -> Option<ReplicaId> {
-        let reaches = |view: &PeerView| view.across.values().any(|at| at == region);
-        let near = peers.iter().filter(|(_, view)| view.is_near(here.region));
-        let near = near.filter(|(_, view)| reaches(view));
-        let near = near.map(|(&peer, view)| (peer, peer, view.catching_up));
-        let feeder = self.feeder_in(region, origin, peers, here);
-        let own = feeder.map(|feeder| (here.id, feeder, here.catching_up));
-        let able = own.into_iter().chain(near).filter(|&(_, source, _)| self.is_willing(source, origin));
-        let best =
-            able.max_by_key(|&(member, _, catching_up)| (!catching_up, weight(member, of_region(region))));
-        best.map(|(_, source, _)| source)
-    }
-
-    /// The member of another region that feeds this replica what lives there.
-    fn feeder_in(
-        &self,
-        region: &Region,
-        origin: Origin,
-        peers: &Peers,
-        here: &Here<'_>,
-    ) -> Option<ReplicaId> {
-        let there = peers.iter().filter(|(_, view)| view.is_near(region));
-        let able = there.filter(|(peer, _)| self.is_willing(**peer, origin));
-        let seed = of_region(here.region);
-        able.max_by_key(|(peer, view)| (!view.catching_up, weight(**peer, seed))).map(|(&peer, _)| peer)
-    }
-
-    /// Of an origin without an owner that could be asked, somebody who is ahead in it: in this region, or in another
-    /// by way of one member of this one.
-    fn relay_for(
-        &self,
-        origin: Origin,
-        owner: Option<ReplicaId>,
-        peers: &Peers,
-        here: &Here<'_>,
-    ) -> Option<ReplicaId> {
-        if owner.is_none() && planted(Bug::OldOriginsNotFed) {
-            return None;
-        }
-        let ahead: Vec<_> =
-            peers.iter().filter(|(_, view)| view.is_ahead(origin, here.held.upto(origin))).collect();
-        let best = |able: &mut dyn Iterator<Item = ReplicaId>| {
-            able.max_by_key(|&peer| weight(peer, of_origin(origin)))
-        };
-        let near = ahead.iter().filter(|(_, view)| view.is_near(here.region)).map(|&(&peer, _)| peer);
-        let near: Vec<_> = near.filter(|&peer| self.is_willing(peer, origin)).collect();
-        let current = self.sources.get(&origin).copied().filter(|peer| peers.contains_key(peer));
-        if let Some(current) = current.filter(|&current| {
-            self.is_willing(current, origin) && (near.is_empty() || near.contains(&current))
-        }) {
-            return Some(current);
-        }
-        if let Some(near) = best(&mut near.into_iter()) {
-            return Some(near);
-        }
-        let members = peers.iter().filter(|(_, view)| view.is_near(here.region) && !view.catching_up);
-        let members = members.map(|(&peer, _)| peer).filter(|&peer| self.is_willing(peer, origin));
-        let gateway = best(&mut members.chain([here.id])).filter(|&gateway| gateway != here.id);
-        if let Some(gateway) = gateway.filter(|_| !ahead.is_empty()) {
-            return Some(gateway);
-        }
-        let willing = ahead.iter().map(|&(&peer, _)| peer).filter(|&peer| self.is_willing(peer, origin));
-        let any = ahead.iter().map(|&(&peer, _)| peer);
-        best(&mut willing.into_iter()).or_else(|| best(&mut any.into_iter())).or(owner).or(current)
-    }
-
-    fn is_willing(&self, peer: ReplicaId, origin: Origin) -> bool {
+    /// Whether a peer has not stood still with an origin of late.
+    pub(super) fn is_willing(&self, peer: ReplicaId, origin: Origin) -> bool {
         !self.avoided.contains_key(&(peer, origin))
     }
 
@@ -222,17 +127,4 @@ impl Plan {
         }
         stalled
     }
-}
-
-/// The weight of rendezvous hashing: each seed prefers replicas in its own order.
-fn weight(peer: ReplicaId, seed: u64) -> u64 {
-    xxh3_64_with_seed(peer.as_bytes(), seed)
-}
-
-fn of_origin(origin: Origin) -> u64 {
-    u64::from_be_bytes(origin.as_bytes()[..8].try_into().expect("eight of sixteen bytes"))
-}
-
-fn of_region(region: &Region) -> u64 {
-    xxh3_64(region.as_str().as_bytes())
 }
