@@ -5,6 +5,13 @@ use playmark::membership::{MEMBERS_MAX, Reach};
 use super::{World, machine::Machine};
 use crate::Violation;
 
+/// How many datagrams each member may send a second, over a world's life: signs of life, one change for each of the others,
+/// and no answer that brings about another.
+const DATAGRAMS_PER_S: u64 = 50;
+
+/// What they may have sent before, when all meet at once.
+const ALLOWANCE_S: u64 = 20;
+
 impl World {
     /// Whether each member takes all that live for alive, in their present lives, and nobody else, and has links with them.
     pub(super) fn is_of_one_mind(&self) -> bool {
@@ -17,6 +24,12 @@ impl World {
     }
 
     pub(super) fn check_bounds(&self) -> Result<(), Violation> {
+        let seconds = self.now.as_ms() / 1_000 + ALLOWANCE_S;
+        let allowed = seconds * self.machines.len() as u64 * DATAGRAMS_PER_S;
+        if self.stats.frames > allowed {
+            let what = format!("{} datagrams, and {allowed} are many", self.stats.frames);
+            return Err(Violation::new("members_bounded", what));
+        }
         for lives in self.machines.iter().filter_map(|machine| machine.lives.as_ref()) {
             let known = lives.membership.members().iter().count();
             if known > MEMBERS_MAX {
