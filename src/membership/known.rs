@@ -20,7 +20,7 @@ pub const MEMBERS_MAX: usize = 256;
 
 /// How long a member that is down is known and dialled. Longer costs a dial every few seconds; shorter loses the other
 /// half of a set that was cut in two for so long.
-pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+pub const FORGOTTEN_AFTER: Duration = Duration::from_hours(60 * 24);
 
 /// Whether a member answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

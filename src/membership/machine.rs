@@ -36,7 +36,7 @@ const INDIRECT_PROBES: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 const TRANSMISSIONS_MAX: NonZeroU8 = NonZeroU8::new(10).expect("not zero");
 
 /// How long the protocol knows that a life is down.
-const DOWN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const DOWN_FOR: Duration = Duration::from_hours(24);
 
 /// How often those are told that this member is there whom it has a link with and takes for down.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

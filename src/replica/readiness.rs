@@ -221,7 +221,7 @@ mod tests {
 
     fn says(version: u64, catching_up: bool) -> Status {
         let (origin, wall) = (Origin::from_random(1), WallTime::from_ms(0));
-        Status { origin, vector: holds(version), wall, catching_up, across: Default::default() }
+        Status { origin, vector: holds(version), wall, catching_up, across: BTreeMap::new() }
     }
 
     fn begins(beginning: Beginning, known: bool) -> CatchUp {

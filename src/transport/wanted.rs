@@ -68,6 +68,8 @@ pub(super) async fn see_to(
 fn listed(shared: &Shared, configured: &[PeerAddress], told: &[PeerAddress]) -> BTreeMap<NodeName, String> {
     let others = told.iter().chain(configured).filter(|peer| peer.name != shared.hello.name);
     let list: BTreeMap<_, _> = others.map(|peer| (peer.name.clone(), peer.address.clone())).collect();
-    list.iter().for_each(|(name, address)| shared.peers.expect(name, address));
+    for (name, address) in &list {
+        shared.peers.expect(name, address);
+    }
     list
 }

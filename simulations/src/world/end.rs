@@ -22,7 +22,7 @@ use crate::{
 ///
 /// The longest way there: a peer passed over for ten seconds, a gateway that brings nothing for six, a feed that stands
 /// still for two, a status a second later, each for one hop of a relay.
-const CONVERGE_WITHIN: Duration = Duration::from_secs(60);
+const CONVERGE_WITHIN: Duration = Duration::from_mins(1);
 
 /// What an item takes on the way beside its value, before compression.
 const ITEM_BYTES: usize = 128;

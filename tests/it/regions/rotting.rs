@@ -29,13 +29,13 @@ async fn what_a_flipped_bit_takes_from_the_log_is_learnt_again_from_the_others()
     }
     trio.until_alike().await;
     let before = status(&trio.ap).await.origin;
-    let Trio { authority: _authority, eu, us, ap, serve_ap, eu_address } = trio;
+    let Trio { authority, eu, us, ap, serve_ap, eu_address } = trio;
     ap.kill().await;
     flip_in_log(&serve_ap.store());
 
     let ap = serve_ap.start().await;
     ap.until_ready().await;
-    let trio = Trio { authority: _authority, eu, us, ap, serve_ap, eu_address };
+    let trio = Trio { authority, eu, us, ap, eu_address, serve_ap };
     trio.until_alike().await;
     assert_ne!(status(&trio.ap).await.origin, before, "it writes under another name");
     for number in 0..200_u64 {

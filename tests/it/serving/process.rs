@@ -55,7 +55,7 @@ impl Serve {
     /// With another value of a flag that is given already.
     pub(crate) fn instead(mut self, flag: &str, value: impl AsRef<OsStr>) -> Self {
         let at = self.words.iter().position(|word| word == flag).expect("it is given");
-        self.words[at + 1] = value.as_ref().to_owned();
+        value.as_ref().clone_into(&mut self.words[at + 1]);
         self
     }
 

@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// The build before this one.
+#[expect(clippy::disallowed_methods, reason = "only whoever runs the test knows where it is")]
 fn previous() -> PathBuf {
     std::env::var_os("PLAYMARK_PREVIOUS")
         .expect("`tests/run upgrade` makes the build before, and says where it is")
