@@ -176,10 +176,13 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     if let Some(replication) = &replication {
         replication::check(reader, &name, &replication.peers);
     }
+    let list = |dir: &PathBuf| dir.join(format!("{}.{}", name.name(), node::ERASURES_EXTENSION));
+    let erasures = backup_dir.as_ref().map(list);
     let node = node::Options {
         name,
         store: data.join("store"),
         members: data.join("members"),
+        erasures,
         reserve_bytes: reserve_mb.unwrap_or(node::RESERVE_BYTES / MEGABYTE) * MEGABYTE,
         rocks: RocksOptions::default(),
         replication,

@@ -199,3 +199,81 @@ impl Reach {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct KeptError(#[from] DecodeError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crdt::Origin;
+
+    fn member(replica: u128, name: &str) -> Member {
+        Member {
+            replica: ReplicaId::from_random(replica),
+            life: Timestamp::from_u64(7),
+            origin: Origin::from_random(replica),
+            name: name.to_owned(),
+            region: "eu".parse().expect("a region"),
+            address: Some("h:1".to_owned()),
+            wire_min: 1,
+            wire_max: 1,
+        }
+    }
+
+    fn looked(members: &mut Members, found: &[foca::Member<Member>], now: u64) {
+        members.look(ReplicaId::from_random(99_999), found.iter(), WallTime::from_ms(now));
+    }
+
+    #[test]
+    fn what_a_life_keeps_has_these_bytes_and_all_of_it_is_down_when_it_is_read() {
+        let mut members = Members::default();
+        looked(&mut members, &[foca::Member::alive(member(1, "eu-1"))], 5);
+        let kept = Kept { life: Timestamp::from_u64(9), members };
+        let golden = b"\x01\x82\xa11\x09\xa12\x91\x82\xa11\x88\xa11\xc4\x10\0\0\0\0\0\0\x40\0\x80\0\0\0\0\0\0\x01\xa12\x07\
+            \xa13\xc4\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\xa14\xa4eu-1\xa15\xa2eu\xa16\xa3h:1\xa17\x01\xa18\x01\xa12\x05";
+        assert_eq!(kept.encode().escape_ascii().to_string(), golden.escape_ascii().to_string());
+        let read = Kept::decode(golden).expect("it is whole");
+        assert_eq!(read.life, kept.life);
+        assert!(
+            read.members
+                .iter()
+                .all(|known| known.reach == Reach::Down && known.since == WallTime::from_ms(5))
+        );
+        assert_eq!(
+            read.next_life(Timestamp::from_u64(3)),
+            Timestamp::from_u64(10),
+            "later than the last, whatever the clock"
+        );
+    }
+
+    #[test]
+    fn who_is_down_is_dialled_until_he_is_forgotten_or_another_has_his_name() {
+        let mut members = Members::default();
+        let gone = foca::Member::down(member(1, "eu-1"));
+        looked(&mut members, &[foca::Member::alive(member(1, "eu-1"))], 0);
+        looked(&mut members, std::slice::from_ref(&gone), 10);
+        assert_eq!(members.to_dial().count(), 1);
+        let mut replaced = members.clone();
+        looked(&mut replaced, &[gone.clone(), foca::Member::alive(member(2, "eu-1"))], 20);
+        looked(&mut replaced, &[foca::Member::alive(member(2, "eu-1"))], 30);
+        assert_eq!(replaced.to_dial().map(|it| it.replica).collect::<Vec<_>>(), [ReplicaId::from_random(2)]);
+        let forgotten = 10 + u64::try_from(FORGOTTEN_AFTER.as_millis()).expect("it is short");
+        looked(&mut members, &[], forgotten - 1);
+        assert_eq!(members.to_dial().count(), 1);
+        looked(&mut members, &[], forgotten);
+        assert!(members.is_empty());
+    }
+
+    #[test]
+    fn when_full_who_has_been_down_longest_is_forgotten_first() {
+        let mut members = Members::default();
+        for number in 0..MEMBERS_MAX as u64 {
+            let found = foca::Member::down(member(number.into(), &format!("n-{number}")));
+            looked(&mut members, &[found], 1_000 - number);
+        }
+        looked(&mut members, &[foca::Member::alive(member(5_000, "new"))], 2_000);
+        assert_eq!(members.iter().count(), MEMBERS_MAX);
+        assert!(
+            members.get(ReplicaId::from_random(MEMBERS_MAX as u128 - 1)).is_none(),
+            "down since the earliest"
+        );
+    }
+}

@@ -9,7 +9,8 @@
 //! The problem with copies is not to make them but to bring them back: a directory that is a week old claims to know
 //! everything up to last week, and names a replica that may still run elsewhere. So whoever is restored is another replica
 //! from its first moment on, lives a new life as after every start, and counts as one that knows nothing until
-//! it has caught up with a peer; unless it is told to be the last copy there is.
+//! it has caught up with a peer; unless it is told to be the last copy there is. And what was erased since then stays erased: each
+//! node keeps a list of erasures beside its backups, and all lists beside a backup are gone through when it is brought back.
 
 use std::{
     fmt::Write as _,
@@ -20,19 +21,28 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::identity;
-use crate::store::{RocksOptions, RocksReader, RocksStore, StoreError};
+use super::{Clock, erased, identity};
+use crate::{
+    crdt::ReplicaId,
+    playback,
+    replica::{Beginning, Linger, Options, Replica, Retain},
+    store::{Durability, RocksOptions, RocksReader, RocksStore, StoreError},
+};
 
 /// The form of what is written.
 const FORMAT: u32 = 1;
 
 const MANIFEST: &str = "manifest.json";
 const STORE: &str = "store";
+
+/// How many erasures are made at a time.
+const FENCES_A_COMMIT: usize = 256;
 
 /// How much of a file is in memory at a time.
 const PIECE_BYTES: usize = 1 << 20;
@@ -243,7 +253,54 @@ fn fill(
         }
     }
     let mut store = RocksStore::open(&store, RocksOptions::default())?;
-    Ok(identity::renew(&mut store, as_what == Restored::LastCopy)?)
+    identity::renew(&mut store, as_what == Restored::LastCopy)?;
+    let beside = from.parent().unwrap_or(Path::new("."));
+    erase_again(store, &lists_in(beside)?)
+}
+
+/// The lists of erasures that are kept in a directory, in the order of their names.
+fn lists_in(directory: &Path) -> Result<Vec<PathBuf>, BackupError> {
+    let entries = fs::read_dir(directory).map_err(file_error(directory))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let paths = paths.collect::<Result<Vec<_>, _>>().map_err(file_error(directory))?;
+    let is_list = |path: &PathBuf| path.extension().is_some_and(|it| it == erased::EXTENSION);
+    let mut lists: Vec<_> = paths.into_iter().filter(is_list).collect();
+    lists.sort();
+    Ok(lists)
+}
+
+/// Erases what was erased since the backup was made, or before: to say it twice changes nothing.
+fn erase_again(mut store: RocksStore, lists: &[PathBuf]) -> Result<(), BackupError> {
+    let now = Clock::start().now();
+    let mut replica = Replica::open(offline(identity::replica(&mut store)?), store, now)?;
+    for list in lists {
+        let (erasures, none) = erased::read(list).map_err(file_error(list))?;
+        let fences: Vec<_> = erasures.iter().filter_map(erased::Erasure::fence).collect();
+        if none > 0 || fences.len() < erasures.len() {
+            tracing::warn!(list = %list.display(), "some lines are no erasures, and are passed over");
+        }
+        for fences in fences.chunks(FENCES_A_COMMIT) {
+            for (key, stamp) in fences {
+                let written = replica.write(key, *stamp, erased::nothing(), now);
+                written.map_err(|why| StoreError::Io(why.to_string()))?;
+            }
+            replica.commit(Durability::Process, now)?;
+        }
+    }
+    Ok(replica.sync()?)
+}
+
+/// A life that meets nobody and ends at once; what it knows or does not is left as it was.
+fn offline(id: ReplicaId) -> Options {
+    Options {
+        id,
+        region: "offline".parse().expect("it is a region's name"),
+        origin: identity::origin(),
+        retain: Retain { leaving: playback::retain_title, fence: playback::slot::FENCE },
+        linger: Linger::NONE,
+        beginning: Beginning::Joins,
+        alone_after: Duration::MAX,
+    }
 }
 
 fn read_manifest(from: &Path) -> Result<Manifest, BackupError> {

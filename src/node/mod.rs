@@ -28,6 +28,7 @@ mod backup;
 mod clock;
 mod cursor;
 mod driver;
+mod erased;
 mod handle;
 pub mod identity;
 mod inbox;
@@ -49,6 +50,7 @@ pub use backup::{Backup, BackupError, Manifest, Restored, restore};
 pub use clock::Clock;
 pub use cursor::{CURSOR_CHARS_MAX, ClusterTag, Cursor, Found, MARKS_MAX, NAMED_MAX};
 pub use driver::{HAND_OVER_WITHIN, SYNC_INTERVAL, TURN_COMMANDS_MAX, TURN_EVENTS_MAX, TURN_TRANSMITS_MAX};
+pub use erased::EXTENSION as ERASURES_EXTENSION;
 pub use handle::{COVERED_WITHIN, Handle, InboxLevel, ReadError, WRITTEN_WITHIN, WriteError};
 pub use inbox::{Assurance, INBOX_LOOKS_MAX, INBOX_WRITES_MAX, Outcome, Written};
 pub use members::MemberView;
@@ -111,6 +113,8 @@ pub struct Options {
     pub store: PathBuf,
     /// Where it keeps whom it has met.
     pub members: PathBuf,
+    /// Where it keeps the list of erasures, beside the backups; `None` where there are none.
+    pub erasures: Option<PathBuf>,
     /// How many bytes of the store's disk are to stay free.
     pub reserve_bytes: u64,
     /// How much of the machine the store takes.
@@ -164,6 +168,9 @@ impl Node {
         let vector = watch::Sender::new(store.vector()?);
         let seats = Arc::new(Seats::beyond(store.vector()?));
         tokio::spawn(tail::follow(Arc::clone(&seats), reader.clone(), vector.subscribe()));
+        if let Some(file) = options.erasures {
+            tokio::spawn(erased::keep(file, reader.clone(), vector.subscribe()));
+        }
         let counters = Arc::new(Counters::default());
         let kept = members::read(&options.members);
         let replica = {

@@ -24,7 +24,8 @@ fn start(home: &TempDir) -> (node::Node, App) {
     let name = NodeName::new("node", "local".parse().expect("a region"), "local").expect("a name");
     let (store, rocks) = (home.path().join("store"), RocksOptions::default());
     let members = store.with_extension("members");
-    let options = node::Options { name, store, members, reserve_bytes: 0, rocks, replication: None };
+    let options =
+        node::Options { name, store, members, erasures: None, reserve_bytes: 0, rocks, replication: None };
     let node = node::Node::start(options, Clock::start()).expect("it starts");
     let keys = TokenKeys::new(&[7; 32]).expect("it is long enough");
     let app = App::new(node.handle(), keys, Policy::default(), Gate::default()).with_beats(EVERY);

@@ -44,6 +44,7 @@ impl Inside {
             name: NodeName::new("node", "local".parse().expect("a region"), "local").expect("a name"),
             store: home.path().join("store"),
             members: home.path().join("members"),
+            erasures: None,
             reserve_bytes: 0,
             rocks: RocksOptions::default(),
             replication: None,

@@ -22,7 +22,8 @@ fn start(home: &TempDir) -> node::Node {
     let name = NodeName::new("node", "local".parse().expect("a region"), "local").expect("a name");
     let (store, rocks) = (home.path().join("store"), RocksOptions::default());
     let members = store.with_extension("members");
-    let options = node::Options { name, store, members, reserve_bytes: 0, rocks, replication: None };
+    let options =
+        node::Options { name, store, members, erasures: None, reserve_bytes: 0, rocks, replication: None };
     node::Node::start(options, Clock::start()).expect("it starts")
 }
 

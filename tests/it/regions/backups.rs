@@ -133,3 +133,41 @@ async fn a_node_without_a_directory_for_backups_says_so() {
     let (code, said) = playmark(&["backup", "--http", &node.address.to_string()]).await;
     assert!(code == Some(1) && said.contains("no `backup.dir` is configured"), "{said}");
 }
+
+#[tokio::test]
+async fn what_was_erased_since_a_backup_stays_erased_when_it_is_brought_back() {
+    let (authority, backups) = (Authority::make().await, TempDir::new().expect("a directory can be made"));
+    let serve_eu = authority.node("eu", &[]).await.with("--backup-dir", backups.path());
+    let eu = serve_eu.start().await;
+    let serve_us = authority.node("us", &[("eu", serve_eu.replication_address())]).await;
+    let us = serve_us.start().await;
+    us.until_ready().await;
+    for film in ["kept", "erased", "of nobody"] {
+        us.stored(&anonymous(film, 61_000, "playing")).await;
+    }
+    let mut of_bob = anonymous("kept", 75_000, "playing");
+    of_bob["profile"] = "bob".into();
+    us.stored(&of_bob).await;
+    until_at(&eu, "of nobody", 61_000).await;
+    let backup = back_up(&eu).await;
+
+    // Elsewhere than where the backups are: the node that makes them hears of it like everybody.
+    for path in ["/v1/profiles/ada/titles/erased", "/v1/profiles/bob"] {
+        let erased = us.delete(path).await;
+        assert!(erased.status().is_success(), "{path}: {erased:?}");
+    }
+    let list = backups.path().join("eu-1.erasures");
+    until_found(async || fs::read_to_string(&list).ok().filter(|text| text.lines().count() == 2)).await;
+    eu.kill().await;
+    us.kill().await;
+
+    let data = serve_eu.store().with_file_name("");
+    fs::remove_dir_all(&data).expect("it is ours");
+    let (code, said) = restore(&backup, &data, &["--last-copy"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let eu = serve_eu.start().await;
+    eu.until_ready().await;
+    assert_eq!(eu.position("kept").await, Some(61_000));
+    assert_eq!(eu.position("erased").await, None, "it was erased after the backup was made");
+    assert_eq!(eu.get("/v1/profiles/bob/resume-points/kept").await.status(), 404, "and so was all of bob");
+}

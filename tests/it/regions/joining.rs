@@ -96,8 +96,15 @@ async fn a_known_node_that_meets_nobody_serves_what_it_has_after_a_while() {
         let replication = Some(Replication { listen, identity, advertise, peers, join, found, alone_after });
         let store = home.path().join("store");
         let (members, rocks) = (store.with_extension("members"), RocksOptions::default());
-        let options =
-            node::Options { name: name("eu"), store, members, reserve_bytes: 0, rocks, replication };
+        let options = node::Options {
+            name: name("eu"),
+            store,
+            members,
+            erasures: None,
+            reserve_bytes: 0,
+            rocks,
+            replication,
+        };
         node::Node::start(options, Clock::start()).expect("the directory is ours")
     };
     drop(serve);
