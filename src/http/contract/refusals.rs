@@ -83,6 +83,8 @@ fn by_rule(operation: &Operation, method: &Method, pattern: &str) -> Vec<Type> {
     }
     if writes(method, pattern) {
         kinds.push(t::CLOCK_UNSYNCED);
+        // Erasures are taken all the same.
+        kinds.extend((method != Method::DELETE).then_some(t::DISK_FULL));
     }
     let parameters = || {
         let all = operation.parameters.iter().flatten();
