@@ -43,6 +43,7 @@ impl<S: Store> Replica<S> {
         self.catch_up.unlinked(peer, now.mono);
         self.synced_untold.remove(&peer);
         self.synced_whole.remove(&peer);
+        self.synced_behind.remove(&peer);
         self.audit.peer_down(peer);
         if gone.is_some() {
             self.tell_region();
@@ -194,8 +195,9 @@ impl<S: Store> Replica<S> {
         self.statuses_told = self.statuses_told.wrapping_add(1);
         self.status_due.extend(across.into_values().map(|peers| peers[self.statuses_told % peers.len()]));
         // Who feeds nothing here hears no sooner what would survive a power cut.
-        self.synced_untold.extend(&self.status_due);
-        self.synced_whole.extend(&self.status_due);
+        let behind: Vec<_> = self.status_due.intersection(&self.synced_behind).copied().collect();
+        self.synced_untold.extend(&behind);
+        self.synced_whole.extend(behind);
     }
 
     pub(super) fn replan(&mut self, now: Monotonic) {

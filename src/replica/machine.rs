@@ -117,7 +117,9 @@ pub struct Replica<S> {
     /// The vector as of the last sync, and whether the peers have been told.
     pub(super) synced: VersionVector,
     pub(super) synced_untold: BTreeSet<ReplicaId>,
-    /// Who is to be told all of it in its turn; others are told of what they feed and of their own.
+    /// Who has not been told all of it; they are in their turn, and before that of what they feed and of their own.
+    pub(super) synced_behind: BTreeSet<ReplicaId>,
+    /// Whose turn it is.
     pub(super) synced_whole: BTreeSet<ReplicaId>,
     pub(super) stage: Stage,
     pub(super) peers: BTreeMap<ReplicaId, PeerView>,
@@ -170,6 +172,7 @@ impl<S: Store> Replica<S> {
             synced: vector.clone(),
             vector,
             synced_untold: BTreeSet::new(),
+            synced_behind: BTreeSet::new(),
             synced_whole: BTreeSet::new(),
             stage: Stage::default(),
             peers: BTreeMap::new(),
@@ -392,6 +395,7 @@ impl<S: Store> Replica<S> {
         let before = self.synced.clone();
         self.synced.merge(upto);
         if self.synced != before {
+            self.synced_behind.extend(self.peers.keys());
             let is_due = |(_, view): &(&ReplicaId, &PeerView)| view.is_near(&self.options.region);
             let near = self.peers.iter().filter(is_due).map(|(&peer, _)| peer);
             let feeders = self.intakes.iter().filter(|(_, intake)| intake.is_fed()).map(|(&peer, _)| peer);

@@ -56,6 +56,9 @@ impl<S: Store> Replica<S> {
             self.synced_untold.remove(&to);
             let own = self.peers.get(&to).map(|view| view.origin);
             let is_whole = self.synced_whole.remove(&to);
+            if is_whole {
+                self.synced_behind.remove(&to);
+            }
             let is_told = |origin| is_whole || intake.wants(origin) || own == Some(origin);
             let synced = synced.iter().filter(|&(&origin, _)| is_told(origin));
             let synced = synced.map(|(&origin, &upto)| (origin, upto)).collect();
