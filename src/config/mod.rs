@@ -161,8 +161,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let policy = sections::read_policy(reader);
     let log = sections::read_log(reader);
     let clock_offset_ms = reader.offset("clock_offset_ms").unwrap_or_default();
-    let reserve_mb =
-        reader.value("data_reserve_mb").and_then(|_| reader.whole("data_reserve_mb", 0..=1_000_000));
+    let reserve_mb = reader.whole("data_reserve_mb", 0..=1_000_000);
     let backup_dir = reader.path("backup.dir");
     let secret = match (reader.path("tokens.secret_file"), &replication) {
         (Some(path), _) => SecretFile::Given(path),

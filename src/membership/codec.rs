@@ -13,7 +13,7 @@
 use bytes::{Buf, BufMut};
 use foca::{Header, Message, State};
 
-use super::{ADDRESS_BYTES_MAX, Member};
+use super::{ADDRESS_BYTES_MAX, Member, NAME_BYTES_MAX};
 use crate::crdt::{DecodeError, decode, encode_named};
 
 /// The version of datagrams, and of members in them.
@@ -21,9 +21,6 @@ const VERSION: u8 = 1;
 
 /// The longest member: ids, names and address, and room for what later builds add.
 pub const MEMBER_BYTES_MAX: usize = 512;
-
-/// The longest name of a node.
-const NAME_BYTES_MAX: usize = 63;
 
 /// Writes and reads what members send to each other.
 #[derive(Clone, Copy, Debug)]

@@ -101,6 +101,17 @@ impl Membership {
         self.linked.remove(&peer);
     }
 
+    /// Takes note that a peer has left and said so over its link, which no datagram does as surely: this life is over.
+    pub fn handle_peer_left(&mut self, peer: ReplicaId, now: Now) {
+        self.linked.remove(&peer);
+        if let Some(known) = self.members.get(peer) {
+            let gone = foca::Member::down(known.member.clone());
+            // It fails only for want of room in a datagram, which the least of them has.
+            let _ = self.foca.apply_many([gone].into_iter(), true, &mut self.runtime);
+        }
+        self.settle(now);
+    }
+
     /// Takes a datagram in.
     ///
     /// # Errors

@@ -10,6 +10,9 @@ use crate::{
 /// The longest address that is passed on: a DNS name (RFC 1035, 2.3.4), a colon and a port.
 pub const ADDRESS_BYTES_MAX: usize = 261;
 
+/// The longest name of a node: a label of a DNS name (RFC 1035, 2.3.4).
+pub const NAME_BYTES_MAX: usize = 63;
+
 /// One life of a replica: who it is, where it is, and what its build can read.
 ///
 /// Two are equal where replica and life are: the rest tells of that life, and a build that knows less of it than

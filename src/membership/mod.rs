@@ -28,4 +28,4 @@ mod member;
 pub use codec::{CodecError, MEMBER_BYTES_MAX};
 pub use known::{FORGOTTEN_AFTER, Kept, KeptError, Known, MEMBERS_MAX, Members, Reach};
 pub use machine::{DATAGRAM_BYTES_MAX, Membership, Misspoken, PROBE_EVERY, SUSPECT_FOR};
-pub use member::{ADDRESS_BYTES_MAX, Member};
+pub use member::{ADDRESS_BYTES_MAX, Member, NAME_BYTES_MAX};

@@ -18,7 +18,7 @@ use std::{
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -254,7 +254,8 @@ fn fill(
     }
     let mut store = RocksStore::open(&store, RocksOptions::default())?;
     identity::renew(&mut store, as_what == Restored::LastCopy)?;
-    let beside = from.parent().unwrap_or(Path::new("."));
+    // Also of a name without a folder before it.
+    let beside = from.parent().filter(|beside| !beside.as_os_str().is_empty()).unwrap_or(Path::new("."));
     erase_again(store, &lists_in(beside)?)
 }
 
@@ -274,14 +275,9 @@ fn erase_again(mut store: RocksStore, lists: &[PathBuf]) -> Result<(), BackupErr
     let now = Clock::start().now();
     let mut replica = Replica::open(offline(identity::replica(&mut store)?), store, now)?;
     for list in lists {
-        let (erasures, none) = erased::read(list).map_err(file_error(list))?;
-        let fences: Vec<_> = erasures.iter().filter_map(erased::Erasure::fence).collect();
-        if none > 0 || fences.len() < erasures.len() {
-            tracing::warn!(list = %list.display(), "some lines are no erasures, and are passed over");
-        }
-        for fences in fences.chunks(FENCES_A_COMMIT) {
+        for fences in erased::read(list).map_err(file_error(list))?.chunks(FENCES_A_COMMIT) {
             for (key, stamp) in fences {
-                let written = replica.write(key, *stamp, erased::nothing(), now);
+                let written = replica.write(key, *stamp, Arc::default(), now);
                 written.map_err(|why| StoreError::Io(why.to_string()))?;
             }
             replica.commit(Durability::Process, now)?;

@@ -11,9 +11,8 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -43,7 +42,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// One erasure.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct Erasure {
+struct Erasure {
     profile: String,
     /// Absent where the whole profile was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +67,7 @@ impl Erasure {
     }
 
     /// The fence that it was; `None` where it is none.
-    pub(super) fn fence(&self) -> Option<(Key, Stamp)> {
+    fn fence(&self) -> Option<(Key, Stamp)> {
         let profile = ProfileId::try_from(self.profile.clone()).ok()?;
         let title = match &self.content {
             Some(content) => TitleId { profile, content: ContentId::try_from(content.clone()).ok()? },
@@ -80,14 +79,24 @@ impl Erasure {
     }
 }
 
-/// Reads a list. A line that is none, as the last one of a machine that lost its power may be, is passed over, and counted.
-pub(super) fn read(file: &Path) -> io::Result<(Vec<Erasure>, usize)> {
+/// Reads the fences of a list. What follows the last end of a line was never whole, and is met again.
+///
+/// # Errors
+/// A file that cannot be read, and a line that is no erasure, by its number: what it said must not be erased in vain.
+pub(super) fn read(file: &Path) -> io::Result<Vec<(Key, Stamp)>> {
     let text = fs::read_to_string(file)?;
-    let lines = text.lines().filter(|line| !line.is_empty());
-    let mut none = 0;
-    let found = lines.filter_map(|line| serde_json::from_str(line).inspect_err(|_| none += 1).ok());
-    let found = found.collect();
-    Ok((found, none))
+    let whole = &text[..whole_lines(text.as_bytes())];
+    let fence = |(number, line): (usize, &str)| {
+        let erasure: Option<Erasure> = serde_json::from_str(line).ok();
+        let fence = erasure.and_then(|erasure| erasure.fence());
+        fence.ok_or_else(|| io::Error::other(format!("line {number} is no erasure: mend it, or take it out")))
+    };
+    (1..).zip(whole.lines()).map(fence).collect()
+}
+
+/// How many bytes of a list are whole lines.
+fn whole_lines(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1)
 }
 
 /// Keeps the list until the driver is gone.
@@ -158,14 +167,24 @@ fn write_down<S: Read>(
         fs::create_dir_all(directory)?;
     }
     if !lines.is_empty() {
-        let mut list = File::options().create(true).append(true).open(file)?;
-        list.write_all(lines.as_bytes())?;
-        list.sync_all()?;
+        append(file, &lines)?;
     }
     let beside = beside(file);
     let unfinished = beside.with_extension("new");
     fs::write(&unfinished, encode(UPTO_VERSION, upto))?;
     Ok(fs::rename(unfinished, beside)?)
+}
+
+/// Appends lines, in the place of one that a power cut has left in part.
+fn append(file: &Path, lines: &str) -> io::Result<()> {
+    let mut list = File::options().create(true).truncate(false).read(true).write(true).open(file)?;
+    let mut before = Vec::new();
+    list.read_to_end(&mut before)?;
+    let whole = whole_lines(&before) as u64;
+    list.set_len(whole)?;
+    list.seek(SeekFrom::Start(whole))?;
+    list.write_all(lines.as_bytes())?;
+    list.sync_all()
 }
 
 /// Up to where the list is whole; from the beginning where that is not known.
@@ -176,11 +195,6 @@ fn read_upto(file: &Path) -> VersionVector {
 
 fn beside(file: &Path) -> PathBuf {
     file.with_extension(format!("{EXTENSION}.upto"))
-}
-
-/// What every fence holds.
-pub(super) fn nothing() -> Arc<[u8]> {
-    Arc::default()
 }
 
 #[cfg(test)]
@@ -211,7 +225,9 @@ mod tests {
             let other = key.title.key(crate::playback::slot::SETTINGS);
             let mut batch = Batch::default();
             for key in [key, &other] {
-                batch.registers.insert(key.clone(), Some(Register::seal(key, *stamp, dot, nothing())));
+                batch
+                    .registers
+                    .insert(key.clone(), Some(Register::seal(key, *stamp, dot, [].as_slice().into())));
             }
             batch.changes.insert((dot.origin, dot.version), Some(key.clone()));
             batch.vector.advance(dot.origin, dot.version);
@@ -220,10 +236,17 @@ mod tests {
             let beyond = upto.beyond(&read_upto(&file));
             write_down(&file, &store, beyond, &upto).expect("the disk can be written");
         }
-        let (found, none) = read(&file).expect("it is there");
-        assert_eq!(found.iter().filter_map(Erasure::fence).collect::<Vec<_>>(), fences, "each of them once");
-        assert_eq!(none, 0);
-        fs::write(&file, "{\"profile\":\"ada\",\"time").expect("it is ours");
-        assert_eq!(read(&file).expect("it is there"), (Vec::new(), 1));
+        assert_eq!(read(&file).expect("it is there"), fences, "each of them once");
+
+        let torn = fs::read_to_string(&file).expect("it is there") + "{\"profile\":\"ada\",\"time";
+        fs::write(&file, &torn).expect("it is ours");
+        assert_eq!(read(&file).expect("it is there"), fences, "what was never whole says nothing");
+        let again =
+            serde_json::to_string(&Erasure::of(&fences[0].0, fences[0].1)).expect("texts and numbers");
+        append(&file, &(again + "\n")).expect("it is ours");
+        assert_eq!(read(&file).expect("it is there").len(), 3, "and does not spoil what comes after it");
+        fs::write(&file, torn + "\n").expect("it is ours");
+        let why = read(&file).expect_err("a whole line that is no erasure").to_string();
+        assert!(why.contains("line 3"), "{why}");
     }
 }

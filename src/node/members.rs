@@ -16,9 +16,9 @@ use tokio::{
 
 use crate::{
     crdt::{Origin, Region, ReplicaId, Timestamp, WallTime},
-    membership::{Kept, Known, Member, Members, Membership},
+    membership::{self, Kept, Known, Member, Members, Membership},
     node::Clock,
-    transport::{Gossip, Link, NodeName, PeerAddress, PeerHello, Wanted},
+    transport::{ADDRESS_BYTES_MAX, Gossip, LABEL_BYTES_MAX, Link, NodeName, PeerAddress, PeerHello, Wanted},
 };
 
 /// How many datagrams and links wait to be looked at. Beyond it datagrams are dropped, and links wait.
@@ -26,6 +26,11 @@ pub(super) const GOSSIP_MAX: usize = 256;
 
 /// How long a node that leaves waits until that is on its way.
 const FAREWELL_WITHIN: Duration = Duration::from_millis(500);
+
+// Whatever a hello may say can be passed on.
+const _: () = assert!(
+    ADDRESS_BYTES_MAX == membership::ADDRESS_BYTES_MAX && LABEL_BYTES_MAX == membership::NAME_BYTES_MAX
+);
 
 /// What the task is made of.
 struct Roll {
@@ -112,18 +117,25 @@ impl Roll {
         let now = self.clock.now();
         match heard {
             Gossip::Up { peer, link } => {
-                self.links.insert(peer.replica, link);
-                self.membership.handle_link_up(member(peer), now);
+                // A build that says no life knows of no membership either, and would be taken for down.
+                if peer.life > Timestamp::ZERO {
+                    self.links.insert(peer.replica, link);
+                    self.membership.handle_link_up(member(peer), now);
+                }
             }
             Gossip::Datagram(datagram) => {
                 if let Err(why) = self.membership.handle_datagram(&datagram, now) {
                     tracing::debug!(%why, "a datagram was passed over");
                 }
             }
-            Gossip::Down { peer, link } => {
+            Gossip::Down { peer, link, left } => {
                 if self.links.get(&peer).is_some_and(|it| it.id() == link) {
                     self.links.remove(&peer);
-                    self.membership.handle_link_down(peer);
+                    if left {
+                        self.membership.handle_peer_left(peer, now);
+                    } else {
+                        self.membership.handle_link_down(peer);
+                    }
                 }
             }
         }

@@ -100,7 +100,7 @@ use waiters::Waiters;
 /// links are not read, and their peers wait.
 pub const EVENTS_MAX: usize = 256;
 
-/// How long small commits are gathered before they are sent: inside a region no longer than nobody notices, across
+/// How long small commits are gathered before they are sent: inside a region so shortly that nobody notices, across
 /// a fraction of most paths between two regions, and long enough to fill a frame under load.
 pub const LINGER: Linger = Linger { near: Duration::from_millis(2), across: Duration::from_millis(25) };
 

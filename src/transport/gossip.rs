@@ -32,6 +32,8 @@ pub enum Gossip {
         peer: ReplicaId,
         /// Which link.
         link: LinkId,
+        /// Whether the peer said that it leaves.
+        left: bool,
     },
 }
 

@@ -28,10 +28,12 @@ pub const JOIN_EVERY: Duration = Duration::from_secs(30);
 /// How many addresses of one name are dialled: more nodes than one region has. More are passed over.
 pub const RESOLVED_MAX: usize = 64;
 
-/// Whom an address has led to.
+/// Whom an address has led to, or will.
 enum Met {
     Peer(NodeName),
     Itself,
+    /// It is being dialled: no second time before that is over, however long an address does not answer.
+    Soon,
 }
 
 /// Sees to it, as long as it is polled, that whoever is at `address` is met.
@@ -42,14 +44,20 @@ pub(super) async fn keep_meeting(shared: Arc<Shared>, address: String) {
     let (tell, mut told) = mpsc::channel(RESOLVED_MAX);
     loop {
         while let Ok((socket, who)) = told.try_recv() {
-            met.insert(socket, who);
+            match who {
+                Some(who) => met.insert(socket, who),
+                None => met.remove(&socket),
+            };
         }
         while dials.try_join_next().is_some() {}
         match resolve(&shared, &address).await {
             Ok(sockets) => {
-                met.retain(|socket, _| sockets.contains(socket));
-                let is_new = |socket: &&SocketAddr| !met.get(socket).is_some_and(|it| it.is_linked(&shared));
-                for &socket in sockets.iter().take(RESOLVED_MAX).filter(is_new) {
+                met.retain(|socket, who| matches!(who, Met::Soon) || sockets.contains(socket));
+                for socket in sockets.into_iter().take(RESOLVED_MAX) {
+                    if met.len() > RESOLVED_MAX || met.get(&socket).is_some_and(|it| it.is_settled(&shared)) {
+                        continue;
+                    }
+                    met.insert(socket, Met::Soon);
                     let (shared, tell) = (Arc::clone(&shared), tell.clone());
                     dials.spawn(async move { dial(&shared, socket, &tell).await });
                 }
@@ -62,16 +70,17 @@ pub(super) async fn keep_meeting(shared: Arc<Shared>, address: String) {
 }
 
 impl Met {
-    fn is_linked(&self, shared: &Shared) -> bool {
+    /// Whether there is nothing to be dialled.
+    fn is_settled(&self, shared: &Shared) -> bool {
         match self {
             Self::Peer(name) => shared.peers.stands(name),
-            Self::Itself => true,
+            Self::Itself | Self::Soon => true,
         }
     }
 }
 
 /// Dials whoever is there, tells who it was, and lives the life of the link that may come of it.
-async fn dial(shared: &Shared, socket: SocketAddr, tell: &mpsc::Sender<(SocketAddr, Met)>) {
+async fn dial(shared: &Shared, socket: SocketAddr, tell: &mpsc::Sender<(SocketAddr, Option<Met>)>) {
     let permit = shared.dials.acquire().await.expect("the semaphore is never closed");
     let met = match connect(shared, socket).await {
         Ok(connection) => meet(shared, &connection, None).await,
@@ -84,10 +93,8 @@ async fn dial(shared: &Shared, socket: SocketAddr, tell: &mpsc::Sender<(SocketAd
         Err(Turned { name, .. }) => name.clone().map(Met::Peer),
     };
     let is_itself = matches!(who, Some(Met::Itself));
-    if let Some(who) = who {
-        // The list of an address that stands for very many is full; it is met again.
-        let _ = tell.try_send((socket, who));
-    }
+    // It fails where nobody joins any more.
+    let _ = tell.send((socket, who)).await;
     match met {
         Ok(seat) => seat.live(shared).await,
         Err(_) if is_itself => {}

@@ -117,10 +117,11 @@ impl Seat {
         shared.peers.fell(&hello.name, link.id(), &end);
         tracing::info!(peer = %hello.name, link = link.id().as_u64(), %end, "link down");
         if announced {
+            let left = matches!(end, LinkEnd::PeerLeft(_));
             let down = LinkEvent::Down { peer: hello.replica, link: link.id(), why: end };
             // They fail where nobody listens any more.
             let _ = shared.events.send(down).await;
-            let _ = shared.gossip.send(Gossip::Down { peer: hello.replica, link: link.id() }).await;
+            let _ = shared.gossip.send(Gossip::Down { peer: hello.replica, link: link.id(), left }).await;
         }
         shared.peers.unseat(&hello.name, link.id());
         drop(over);

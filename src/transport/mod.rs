@@ -129,7 +129,9 @@ pub use join::{JOIN_EVERY, RESOLVED_MAX};
 pub use link::{Link, LinkEvent, LinkId, Priority, QUEUE_FRAMES_MAX, SendError};
 pub use meet::HELLO_TIMEOUT;
 pub use name::{LABEL_BYTES_MAX, NameError, NodeName};
-pub use options::{Advertise, PeerAddress, TlsPaths, TransportOptions, WireVersions, is_address};
+pub use options::{
+    ADDRESS_BYTES_MAX, Advertise, PeerAddress, TlsPaths, TransportOptions, WireVersions, is_address,
+};
 pub use peers::{LINKS_MAX, PeerState, PeerStatus, SEEN_MAX};
 pub use tls::{ALPN, IdentityError};
 pub use wanted::{WANTED_MAX, Wanted};

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The longest address: a DNS name (RFC 1035, 2.3.4), a colon and a port.
-const ADDRESS_BYTES_MAX: usize = 261;
+pub const ADDRESS_BYTES_MAX: usize = 261;
 
 /// Where a node listens, who it is, whom it dials and how patient it is.
 #[derive(Clone, Debug)]

@@ -178,6 +178,15 @@ impl Peers {
         entries.entry(name.clone()).or_insert_with(|| Entry::new(None)).address = Some(address.to_owned());
     }
 
+    /// Notes that a peer is not to be dialled any more.
+    pub(super) fn expect_no_more(&self, name: &NodeName) {
+        let mut entries = self.lock();
+        if let Some(entry) = entries.get_mut(name) {
+            entry.address = None;
+        }
+        forget_beyond(&mut entries, SEEN_MAX);
+    }
+
     /// Waits until no link stands under a name.
     pub(super) async fn vacant(&self, name: &NodeName) {
         let mut changes = self.changes.subscribe();
@@ -332,16 +341,21 @@ fn check_seat(
 /// The entry of a peer whose name is proven; where nobody configured it, another such may be forgotten.
 fn seen<'a>(entries: &'a mut BTreeMap<NodeName, Entry>, name: &NodeName) -> &'a mut Entry {
     if !entries.contains_key(name) {
-        let passing = |entry: &Entry| entry.address.is_none() && entry.seated.is_none();
-        let seen: Vec<_> = entries.iter().filter(|(_, entry)| passing(entry)).collect();
-        if seen.len() >= SEEN_MAX
-            && let Some((oldest, _)) = seen.into_iter().min_by_key(|(_, entry)| entry.since)
-        {
-            let oldest = oldest.clone();
-            entries.remove(&oldest);
-        }
+        forget_beyond(entries, SEEN_MAX - 1);
     }
     entries.entry(name.clone()).or_insert_with(|| Entry::new(None))
+}
+
+/// Forgets one of those whom nobody dials and who have no link, the longest gone, where they are more than `kept`.
+fn forget_beyond(entries: &mut BTreeMap<NodeName, Entry>, kept: usize) {
+    let passing = |entry: &Entry| entry.address.is_none() && entry.seated.is_none();
+    let seen: Vec<_> = entries.iter().filter(|(_, entry)| passing(entry)).collect();
+    if seen.len() > kept
+        && let Some((oldest, _)) = seen.into_iter().min_by_key(|(_, entry)| entry.since)
+    {
+        let oldest = oldest.clone();
+        entries.remove(&oldest);
+    }
 }
 
 /// The address without its disguise: a socket of the sixth version shows those of the fourth mapped.

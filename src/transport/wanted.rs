@@ -44,11 +44,19 @@ pub(super) async fn see_to(
     let mut addresses = BTreeMap::<NodeName, watch::Sender<Option<String>>>::new();
     loop {
         let list = listed(&shared, &configured, &wanted.borrow_and_update());
-        for (name, address) in &addresses {
-            address.send_if_modified(|it| {
-                std::mem::replace(it, list.get(name).cloned()) != list.get(name).cloned()
-            });
-        }
+        while loops.try_join_next().is_some() {}
+        // Whose loop is told of no address, and then of nobody who could give one, ends with its link.
+        addresses.retain(|name, address| {
+            let now = list.get(name).cloned();
+            let is_listed = now.is_some();
+            if *address.borrow() != now {
+                address.send_replace(now);
+            }
+            if !is_listed {
+                shared.peers.expect_no_more(name);
+            }
+            is_listed
+        });
         for (name, address) in list {
             if addresses.len() < WANTED_MAX && !addresses.contains_key(&name) {
                 let (sender, receiver) = watch::channel(Some(address));

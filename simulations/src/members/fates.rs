@@ -51,7 +51,15 @@ impl World {
             lives.membership.leave(now);
         }
         self.flush(member);
+        let (replica, linked) = (self.machines[member].replica, self.machines[member].links.clone());
         self.end(member, Duration::ZERO);
+        for other in linked.into_iter().filter(|&other| self.is_open(member, other)).collect::<Vec<_>>() {
+            let now = self.clock(other);
+            if let Some(lives) = &mut self.machines[other].lives {
+                lives.membership.handle_peer_left(replica, now);
+            }
+            self.flush(other);
+        }
     }
 
     /// Ends a life; its links are given up by the others after their patience.

@@ -17,7 +17,13 @@ use crate::{
 
 /// Runs the command; its exit code and what it said.
 async fn playmark(words: &[&str]) -> (Option<i32>, String) {
+    playmark_in(Path::new("."), words).await
+}
+
+/// The same in a folder.
+async fn playmark_in(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_playmark"));
+    command.current_dir(folder);
     let output = within(command.args(words).output()).await.expect("it can be started");
     let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).expect("it is text"));
     (output.status.code(), said.concat())
@@ -39,14 +45,31 @@ async fn until_at(node: &Node, content: &str, position_ms: u64) {
     until_found(async || (node.position(content).await == Some(position_ms)).then_some(())).await;
 }
 
+/// Two nodes, of which the first makes backups.
+struct Pair {
+    authority: Authority,
+    serve_eu: Serve,
+    eu: Node,
+    serve_us: Serve,
+    us: Node,
+}
+
+impl Pair {
+    async fn start(backups: &TempDir) -> Self {
+        let authority = Authority::make().await;
+        let serve_eu = authority.node("eu", &[]).await.with("--backup-dir", backups.path());
+        let eu = serve_eu.start().await;
+        let serve_us = authority.node("us", &[("eu", serve_eu.replication_address())]).await;
+        let us = serve_us.start().await;
+        us.until_ready().await;
+        Self { authority, serve_eu, eu, serve_us, us }
+    }
+}
+
 #[tokio::test]
 async fn all_regions_are_lost_and_rebuilt_from_one_backup_and_what_players_send_again() {
-    let (authority, backups) = (Authority::make().await, TempDir::new().expect("a directory can be made"));
-    let serve_eu = authority.node("eu", &[]).await.with("--backup-dir", backups.path());
-    let eu = serve_eu.start().await;
-    let serve_us = authority.node("us", &[("eu", serve_eu.replication_address())]).await;
-    let us = serve_us.start().await;
-    us.until_ready().await;
+    let backups = TempDir::new().expect("a directory can be made");
+    let Pair { authority, serve_eu, eu, serve_us, us, .. } = Pair::start(&backups).await;
     for number in 0..20_u64 {
         us.stored(&anonymous(&format!("film {number}"), 61_000 + number, "playing")).await;
     }
@@ -136,12 +159,8 @@ async fn a_node_without_a_directory_for_backups_says_so() {
 
 #[tokio::test]
 async fn what_was_erased_since_a_backup_stays_erased_when_it_is_brought_back() {
-    let (authority, backups) = (Authority::make().await, TempDir::new().expect("a directory can be made"));
-    let serve_eu = authority.node("eu", &[]).await.with("--backup-dir", backups.path());
-    let eu = serve_eu.start().await;
-    let serve_us = authority.node("us", &[("eu", serve_eu.replication_address())]).await;
-    let us = serve_us.start().await;
-    us.until_ready().await;
+    let backups = TempDir::new().expect("a directory can be made");
+    let Pair { authority: _certified, serve_eu, eu, us, .. } = Pair::start(&backups).await;
     for film in ["kept", "erased", "of nobody"] {
         us.stored(&anonymous(film, 61_000, "playing")).await;
     }
@@ -163,7 +182,14 @@ async fn what_was_erased_since_a_backup_stays_erased_when_it_is_brought_back() {
 
     let data = serve_eu.store().with_file_name("");
     fs::remove_dir_all(&data).expect("it is ours");
-    let (code, said) = restore(&backup, &data, &["--last-copy"]).await;
+    // By its name alone, in the folder where it is.
+    let name = backup.file_name().and_then(|name| name.to_str()).expect("a plain name");
+    let words = ["restore", "--from", name, "--data", data.to_str().expect("a plain name"), "--last-copy"];
+    fs::write(backups.path().join("spoilt.erasures"), "no erasure\n").expect("it is ours");
+    let (code, said) = playmark_in(backups.path(), &words).await;
+    assert!(code == Some(1) && said.contains("spoilt.erasures") && said.contains("line 1"), "{said}");
+    fs::remove_file(backups.path().join("spoilt.erasures")).expect("it is ours");
+    let (code, said) = playmark_in(backups.path(), &words).await;
     assert_eq!(code, Some(0), "{said}");
     let eu = serve_eu.start().await;
     eu.until_ready().await;

@@ -1,6 +1,6 @@
 //! Nodes that are told of one other, or of none that is left, and know all of them soon.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use super::trio::{status, up};
 use crate::{
@@ -43,8 +43,12 @@ async fn until_linked_to(node: &Player, others: usize) {
 
 /// Waits until a node takes another for what it is.
 async fn until_seen(node: &Player, name: &str, reach: &str) {
-    let is_seen = async || status(node).await.members.iter().any(|it| it.name == name && it.reach == reach);
-    until_found(async || is_seen().await.then_some(())).await;
+    until_found(async || (reach_of(node, name).await.as_deref() == Some(reach)).then_some(())).await;
+}
+
+async fn reach_of(node: &Player, name: &str) -> Option<String> {
+    let members = status(node).await.members;
+    members.into_iter().find(|it| it.name == name).map(|it| it.reach)
 }
 
 #[tokio::test]
@@ -76,7 +80,14 @@ async fn one_that_leaves_is_down_for_the_others() {
     met.us.signal("TERM").await;
     assert_eq!(met.us.ended().await.0, Some(0));
     for node in [&met.eu, &met.ap] {
-        until_seen(node, "us-1", "down").await;
+        let mut seen = BTreeSet::new();
+        until_found(async || {
+            let reach = reach_of(node, "us-1").await.expect("it was met");
+            seen.insert(reach.clone());
+            (reach == "down").then_some(())
+        })
+        .await;
+        assert!(!seen.contains("suspect"), "it has told them, and nobody had to ask: {seen:?}");
     }
 }
 

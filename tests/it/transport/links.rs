@@ -309,7 +309,7 @@ async fn whom_others_tell_of_is_dialled_until_nobody_does() {
     let mut b = Node::start(demo.options("b", 2));
     let mut a = Node::start(demo.options("a", 1));
     a.transport.wanted().set(vec![demo.peer("b", b.address()), demo.peer("a", a.address())]);
-    let (hello, _) = a.up().await;
+    let (hello, to_b) = a.up().await;
     assert_eq!((hello.name, b.up().await.0.name), (demo.name("b"), demo.name("a")));
     a.transport.wanted().set(Vec::new());
     assert_eq!(
@@ -317,4 +317,10 @@ async fn whom_others_tell_of_is_dialled_until_nobody_does() {
         PeerState::Up,
         "a link that stands is left alone"
     );
+    eventually(|| a.status(&demo.name("b"))?.address.is_none().then_some(())).await;
+    let again = demo.peer("b", b.address());
+    to_b.close("enough");
+    eventually(|| (a.status(&demo.name("b"))?.state == PeerState::Down).then_some(())).await;
+    a.transport.wanted().set(vec![again]);
+    eventually(|| (a.status(&demo.name("b"))?.state == PeerState::Up).then_some(())).await;
 }

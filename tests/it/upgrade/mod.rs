@@ -63,6 +63,7 @@ async fn a_cluster_is_upgraded_node_by_node_and_stays_one() {
     let ap = serve_ap.start().await;
     until_linked_and_ready(&[&eu, &us, &ap]).await;
     assert_eq!(ap.position("before-0").await, Some(61_000));
+    assert!(status(&ap).await.members.is_empty(), "whoever knows of no membership is not taken for down");
     assert_all_tell_each_other(&[&eu, &us, &ap], "one").await;
 
     us.kill().await;
